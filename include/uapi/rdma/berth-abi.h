@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: ((GPL-2.0 WITH Linux-syscall-note) OR Linux-OpenIB) */
+/*
+ * What berth.ko and its libibverbs provider share: driver data of the uverbs commands, the layout
+ * of the rings that both map, and the doorbell.
+ *
+ * Rules: fixed-size fields only, every structure a multiple of 8 bytes with its size asserted,
+ * reserved bytes are zero and refused (EINVAL) when they are not, unknown flags are refused
+ * (EOPNOTSUPP). Ring indices are free running 32-bit counters; a ring has a power-of-two number of
+ * entries and the entry of counter i is i & (entries - 1). The kernel copies an entry once and never
+ * trusts or rereads it; it writes to shared memory only what a process may know.
+ */
+#ifndef RDMA_BERTH_ABI_H
+#define RDMA_BERTH_ABI_H
+
+#include <linux/types.h>
+#include <linux/ioctl.h>
+#include <rdma/ib_user_ioctl_cmds.h>
+
+#define BERTH_ABI_VERSION	1
+
+/* ib_device_ops.driver_id, matched by the provider; private, in none of the kernel's enums. */
+#define BERTH_DRIVER_ID		0x62657274
+
+#define BERTH_MAX_SGE		32
+#define BERTH_MAX_INLINE	512
+#define BERTH_MAX_WR		16384
+#define BERTH_MAX_CQE		(1 << 20)
+#define BERTH_MAX_MSG		0x7fffffffU	/* bytes in one message */
+
+/* ---- driver data of the uverbs commands ---- */
+
+struct berth_alloc_ucontext_req {
+	__u32 abi_min;		/* lowest and highest ABI that the provider speaks */
+	__u32 abi_max;
+	__aligned_u64 reserved;
+};
+
+struct berth_alloc_ucontext_resp {
+	__u32 abi;		/* the one that both will use */
+	__u32 max_inline;
+	__aligned_u64 reserved;
+};
+
+enum berth_create_cq_flags {
+	BERTH_CQ_TIMESTAMP = 1 << 0,	/* fill berth_cqe.timestamp */
+};
+
+struct berth_create_cq_req {
+	__u32 flags;		/* enum berth_create_cq_flags */
+	__u32 reserved;
+};
+
+struct berth_create_cq_resp {
+	__aligned_u64 mmap_offset;
+	__u32 mmap_size;
+	__u32 entries;		/* of the ring, at least what was asked for */
+};
+
+struct berth_create_qp_req {
+	__u32 flags;		/* none yet */
+	__u32 reserved;
+};
+
+struct berth_create_qp_resp {
+	__aligned_u64 mmap_offset;
+	__u32 mmap_size;
+	__u32 sq_offset;	/* bytes from the start of the mapping */
+	__u32 sq_entries;	/* ring entries; max_send_wr (as returned) may be in use */
+	__u32 sq_stride;	/* bytes */
+	__u32 rq_offset;
+	__u32 rq_entries;	/* 0: the QP has an SRQ */
+	__u32 rq_stride;
+	__u32 reserved;
+};
+
+/* ---- queue pair rings: one mapping holds the header, the SQ and the RQ ---- */
+
+enum berth_ring_flags {
+	/* The kernel wants a doorbell after receives were posted (QP in error: flush them). */
+	BERTH_RING_RQ_DOORBELL = 1 << 0,
+};
+
+/*
+ * The first bytes of a QP's mapping. The process stores sq_prod and rq_prod with release after it
+ * wrote the entries; the kernel loads them with acquire. The process reads flags after a full
+ * barrier that follows the store of rq_prod; the kernel writes flags, full barrier, reads rq_prod.
+ */
+struct berth_qp_ring {
+	__u32 sq_prod;
+	__u32 reserved0[15];
+	__u32 rq_prod;
+	__u32 reserved1[15];
+	__u32 flags;		/* enum berth_ring_flags, written by the kernel */
+	__u32 reserved2[15];
+};
+
+struct berth_sge {
+	__aligned_u64 addr;
+	__u32 length;
+	__u32 lkey;
+};
+
+enum berth_wr_opcode {
+	BERTH_WR_SEND = 1,
+	BERTH_WR_SEND_IMM,
+	BERTH_WR_SEND_INV,
+	BERTH_WR_WRITE,
+	BERTH_WR_WRITE_IMM,
+	BERTH_WR_READ,
+	BERTH_WR_CMP_SWP,
+	BERTH_WR_FETCH_ADD,
+	BERTH_WR_LOCAL_INV,
+	BERTH_WR_BIND_MW,
+	BERTH_WR_REG_MR,	/* kernel consumers only */
+};
+
+enum berth_wr_flags {
+	BERTH_WR_SIGNALED = 1 << 0,
+	BERTH_WR_SOLICITED = 1 << 1,
+	BERTH_WR_FENCE = 1 << 2,
+	BERTH_WR_INLINE = 1 << 3,
+};
+
+/*
+ * A send work request: this header, then either num_sge struct berth_sge or inline_len bytes of
+ * payload (BERTH_WR_INLINE, num_sge 0). The stride of the SQ holds the header and the larger of
+ * both limits of the QP.
+ */
+struct berth_send_wqe {
+	__aligned_u64 wr_id;
+	__u8 opcode;		/* enum berth_wr_opcode */
+	__u8 flags;		/* enum berth_wr_flags */
+	__u8 num_sge;
+	__u8 reserved0;
+	__u32 ex;		/* immediate data (as on the wire, big endian) or rkey to invalidate */
+	__u32 inline_len;
+	__u32 rkey;
+	__aligned_u64 remote_addr;
+	union {
+		struct {
+			__aligned_u64 compare_add;
+			__aligned_u64 swap;
+		} atomic;
+		struct {
+			__u32 ah;
+			__u32 qpn;
+			__u32 qkey;
+			__u32 reserved;
+		} ud;
+	};
+	/* struct berth_sge sge[num_sge], or payload */
+};
+
+struct berth_recv_wqe {
+	__aligned_u64 wr_id;
+	__u32 num_sge;
+	__u32 reserved;
+	/* struct berth_sge sge[num_sge] */
+};
+
+/* ---- completion queue ring ---- */
+
+enum berth_cq_arm {
+	BERTH_CQ_ARM_NONE = 0,
+	BERTH_CQ_ARM_SOLICITED = 1,
+	BERTH_CQ_ARM_ANY = 2,
+};
+
+/*
+ * The first bytes of a CQ's mapping; the entries follow. The kernel stores prod with release after
+ * the entry; the process stores cons with release after it read the entry. To arm, the process
+ * raises arm (never lowers it: any covers solicited) with a full barrier and polls once more; the
+ * kernel stores prod, full barrier, exchanges arm for none when it matches.
+ */
+struct berth_cq_ring {
+	__u32 cons;
+	__u32 reserved0[15];
+	__u32 prod;
+	__u32 reserved1[15];
+	__u32 arm;		/* enum berth_cq_arm */
+	__u32 reserved2[15];
+};
+
+enum berth_cqe_flags {
+	BERTH_CQE_RECV = 1 << 0,	/* of a receive queue */
+	BERTH_CQE_IMM = 1 << 1,		/* ex is immediate data (big endian) */
+	BERTH_CQE_INV = 1 << 2,		/* ex is the rkey that the peer invalidated */
+	BERTH_CQE_GRH = 1 << 3,
+	BERTH_CQE_SOLICITED = 1 << 4,
+	BERTH_CQE_DEAD = 1 << 5,	/* set by the process: of a QP that is gone, skip */
+};
+
+struct berth_cqe {
+	__aligned_u64 wr_id;
+	__u8 status;		/* enum ibv_wc_status */
+	__u8 opcode;		/* enum berth_wr_opcode of the send request, or of the arriving message */
+	__u16 flags;		/* enum berth_cqe_flags */
+	__u32 byte_len;
+	__u32 qpn;
+	__u32 ex;
+	__u32 index;		/* ring counter of the work request: it and all before it are done */
+	__u32 src_qp;
+	__u32 vendor_err;
+	__u16 pkey_index;
+	__u16 reserved0;
+	__aligned_u64 timestamp;	/* ns, CLOCK_MONOTONIC; only with BERTH_CQ_TIMESTAMP */
+	__aligned_u64 reserved1[2];
+};
+
+/* ---- doorbell ---- */
+
+/*
+ * A file descriptor of a context, opened once by BERTH_METHOD_DOORBELL_OPEN. After a store to
+ * sq_prod: ioctl(fd, BERTH_IOC_RING, qpn | BERTH_RING_SQ). Returns 0; EINVAL: no QP of this context.
+ */
+#define BERTH_IOC_RING		_IO(0xbe, 1)
+#define BERTH_RING_QPN_MASK	0xffffffU
+#define BERTH_RING_SQ		(1U << 24)
+#define BERTH_RING_RQ		(1U << 25)
+
+enum berth_uverbs_objects {
+	BERTH_OBJECT_DOORBELL = (1U << UVERBS_ID_NS_SHIFT),
+};
+
+enum berth_doorbell_methods {
+	BERTH_METHOD_DOORBELL_OPEN = (1U << UVERBS_ID_NS_SHIFT),
+};
+
+enum berth_doorbell_open_attrs {
+	BERTH_ATTR_DOORBELL_OPEN_FD = (1U << UVERBS_ID_NS_SHIFT),
+};
+
+/* C11 and later, gcc in any mode: sizes are part of the ABI. */
+#define BERTH_ABI_ASSERT(type, size) \
+	_Static_assert(sizeof(type) == (size), "ABI size of " #type)
+BERTH_ABI_ASSERT(struct berth_alloc_ucontext_req, 16);
+BERTH_ABI_ASSERT(struct berth_alloc_ucontext_resp, 16);
+BERTH_ABI_ASSERT(struct berth_create_cq_req, 8);
+BERTH_ABI_ASSERT(struct berth_create_cq_resp, 16);
+BERTH_ABI_ASSERT(struct berth_create_qp_req, 8);
+BERTH_ABI_ASSERT(struct berth_create_qp_resp, 40);
+BERTH_ABI_ASSERT(struct berth_qp_ring, 192);
+BERTH_ABI_ASSERT(struct berth_sge, 16);
+BERTH_ABI_ASSERT(struct berth_send_wqe, 48);
+BERTH_ABI_ASSERT(struct berth_recv_wqe, 16);
+BERTH_ABI_ASSERT(struct berth_cq_ring, 192);
+BERTH_ABI_ASSERT(struct berth_cqe, 64);
+#undef BERTH_ABI_ASSERT
+
+#endif
