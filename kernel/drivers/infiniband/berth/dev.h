@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The device: one ib_device over one netdev.
+ *
+ * Made by `rdma link add` (link.c), registered and described to the core by dev.c, unregistered by
+ * `rdma link delete` or when its netdev goes. The netdev and the network namespace state are held
+ * from create until dealloc_driver. All fields are set before registration and constant after it,
+ * except where said.
+ */
+#ifndef BERTH_DEV_H
+#define BERTH_DEV_H
+
+#include <linux/netdevice.h>
+#include <linux/xarray.h>
+#include <rdma/ib_verbs.h>
+
+struct berth_netns;
+struct berth_stats;
+
+struct berth_dev {
+	struct ib_device ib;
+	struct net_device *ndev;
+	netdevice_tracker ndev_tracker;
+	struct berth_netns *netns;		/* of ndev when the link was added */
+	struct berth_stats __percpu *stats;
+	struct xarray mrs;			/* key >> 8 -> struct berth_mr; RCU readers */
+	u32 mr_next;				/* cyclic allocation cursor, under the xa_lock of mrs */
+};
+
+static inline struct berth_dev *berth_dev(struct ib_device *ib)
+{
+	return container_of(ib, struct berth_dev, ib);
+}
+
+struct berth_dev *berth_dev_create(const char *name, struct net_device *ndev);
+void berth_dev_port_event(struct berth_dev *dev, enum ib_event_type type);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Memory regions: user pages, dma-bufs and the kernel's direct map, all behind a berth_window.
+ *
+ * Published in berth_dev.mrs; looked up under RCU (rcu_read_lock or bottom halves disabled) by key.
+ * Deregistration unpublishes, waits a grace period, then releases the memory, so whoever found an
+ * MR may use it until the end of its RCU section and no longer.
+ */
+#ifndef BERTH_OBJ_MR_H
+#define BERTH_OBJ_MR_H
+
+#include <rdma/ib_verbs.h>
+#include <rdma/ib_umem.h>
+#include <berth/netmem.h>
+#include "../dev.h"
+
+struct berth_mr {
+	struct ib_mr ib;		/* pd, lkey == rkey, iova, length */
+	u32 key;			/* index << 8 | variant */
+	int access;			/* enum ib_access_flags */
+	bool valid;			/* false after invalidation: every access fails; READ_ONCE */
+	bool device_memory;		/* a dma-buf: counted apart */
+	struct berth_window *window;
+	u64 window_offset;		/* of iova in the window */
+	struct ib_umem *umem;		/* user pages, else NULL */
+	struct berth_area *area;	/* dma-buf, else NULL */
+};
+
+static inline struct berth_mr *berth_mr(struct ib_mr *ib)
+{
+	return container_of(ib, struct berth_mr, ib);
+}
+
+/**
+ * berth_mr_find - the MR of a key
+ * Context: RCU reader. Return: the MR, or NULL when no valid MR has exactly this key.
+ */
+static inline struct berth_mr *berth_mr_find(struct berth_dev *dev, u32 key)
+{
+	struct berth_mr *mr = xa_load(&dev->mrs, key >> 8);
+
+	return mr && mr->key == key && READ_ONCE(mr->valid) ? mr : NULL;
+}
+
+/**
+ * berth_mr_covers - whether [addr, addr + len) lies in the MR and every right in access is granted
+ *
+ * The sum never wraps: len is at most 2^32 - 1 and the offset is compared first.
+ */
+static inline bool berth_mr_covers(const struct berth_mr *mr, u64 addr, u64 len, int access)
+{
+	u64 offset = addr - mr->ib.iova;
+
+	return (mr->access & access) == access && addr >= mr->ib.iova &&
+	       offset <= mr->ib.length && len <= mr->ib.length - offset;
+}
+
+struct ib_mr *berth_mr_get_dma(struct ib_pd *pd, int access);
+struct ib_mr *berth_mr_reg_user(struct ib_pd *pd, u64 start, u64 length, u64 iova, int access,
+				struct ib_udata *udata);
+struct ib_mr *berth_mr_reg_dmabuf(struct ib_pd *pd, u64 offset, u64 length, u64 iova, int fd,
+				  int access, struct uverbs_attr_bundle *attrs);
+int berth_mr_dereg(struct ib_mr *ib, struct ib_udata *udata);
+int berth_mr_invalidate(struct berth_dev *dev, struct ib_pd *pd, u32 rkey);
+
+#endif

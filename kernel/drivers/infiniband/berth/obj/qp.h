@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Queue pairs.
+ *
+ * Two structures: berth_ibqp is what the RDMA core allocates and frees; berth_qp holds everything
+ * the data path touches and is freed after an RCU grace period, so that a packet that found a QP by
+ * number may always try to take a reference. Destroy unpublishes the QP, drops the first reference
+ * and waits until the last user has gone: nobody then touches the berth_ibqp.
+ *
+ * Locks: state_mutex serialises modify, query and destroy. sq.lock protects the requester, rq.lock
+ * the responder; order sq.lock (one QP) -> rq.lock (its peer, local path) -> cq->lock. The state is
+ * written under both and may be read under either.
+ */
+#ifndef BERTH_OBJ_QP_H
+#define BERTH_OBJ_QP_H
+
+#include <linux/completion.h>
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/timer.h>
+#include <linux/workqueue.h>
+#include <rdma/ib_verbs.h>
+#include <rdma/berth-abi.h>
+#include "../dev.h"
+#include "../net/path.h"
+#include "../ring/sq.h"
+#include "../ring/rq.h"
+
+struct berth_cq;
+struct berth_shared;
+struct berth_ucontext;
+
+struct berth_qp {
+	struct berth_dev *dev;
+	struct ib_qp *ib;		/* valid while a reference is held */
+	struct ib_pd *pd;
+	struct berth_cq *send_cq;
+	struct berth_cq *recv_cq;
+	struct berth_ucontext *uctx;	/* NULL: a kernel consumer's */
+	u32 qpn;
+	u32 dest_qpn;
+	enum ib_qp_state state;		/* written under sq.lock and rq.lock */
+	unsigned int mtu;		/* path MTU in bytes */
+	int access;			/* what the peer may do, enum ib_access_flags */
+	bool sig_all;
+	bool fatal_raised;		/* an affiliated error event was raised in this life */
+	refcount_t refs;
+	struct completion drained;
+	struct rcu_head rcu;
+
+	struct berth_path path;
+	struct berth_shared *shared;	/* header, SQ, RQ */
+	struct berth_qp_ring *ring;
+	struct berth_sq sq;
+	struct berth_rq rq;
+
+	struct mutex state_mutex;
+	struct ib_qp_attr attr;		/* as set by modify, for query; under state_mutex */
+	struct ib_qp_cap cap;
+};
+
+struct berth_ibqp {
+	struct ib_qp ib;
+	struct berth_qp *qp;
+};
+
+static inline struct berth_qp *berth_qp(struct ib_qp *ib)
+{
+	return container_of(ib, struct berth_ibqp, ib)->qp;
+}
+
+int berth_qp_create(struct ib_qp *ib, struct ib_qp_init_attr *init, struct ib_udata *udata);
+int berth_qp_modify(struct ib_qp *ib, struct ib_qp_attr *attr, int mask, struct ib_udata *udata);
+int berth_qp_query(struct ib_qp *ib, struct ib_qp_attr *attr, int mask,
+		   struct ib_qp_init_attr *init);
+int berth_qp_destroy(struct ib_qp *ib, struct ib_udata *udata);
+
+struct berth_qp *berth_qp_get(u32 qpn);
+void berth_qp_put(struct berth_qp *qp);
+
+/* The doorbell: arg as in BERTH_IOC_RING; process context. 0, or -EINVAL: not a QP of uctx. */
+int berth_qp_doorbell(struct berth_ucontext *uctx, u32 arg);
+
+int berth_qp_module_init(void);
+void berth_qp_module_fini(void);
+
+#endif

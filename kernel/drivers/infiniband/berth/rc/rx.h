@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Where packets enter: checks each segment and hands it to the requester or responder of its QP. */
+#ifndef BERTH_RC_RX_H
+#define BERTH_RC_RX_H
+
+struct sk_buff;
+struct berth_rx;
+
+void berth_rx(struct sk_buff *skb, const struct berth_rx *rx);
+
+#endif
