@@ -66,7 +66,7 @@ enum berth_op_class {
 #define BERTH_OP_END		0x0800	/* last packet of a message */
 #define BERTH_OP_PAYLOAD	0x1000	/* payload is allowed */
 #define BERTH_OP_FILLED		0x2000	/* payload is required; FIRST, MIDDLE: one path MTU */
-#define BERTH_OP_RECV		0x4000	/* takes a receive WQE when it ends the message */
+#define BERTH_OP_RECV		0x4000	/* the end of a message that completes a receive */
 #define BERTH_OP_UD		0x8000
 
 /**
