@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * A process's open device: ABI negotiation, and the doorbell file (an uverbs FD object) whose ioctl
- * is the only call on the fast path.
- */
+/* A process's open device: ABI negotiation. Its doorbell file is in doorbell.h. */
 #ifndef BERTH_OBJ_UCONTEXT_H
 #define BERTH_OBJ_UCONTEXT_H
 
 #include <rdma/ib_verbs.h>
-#include <rdma/uverbs_ioctl.h>
+#include "doorbell.h"
 
 struct berth_ucontext {
 	struct ib_ucontext ib;
@@ -20,6 +17,6 @@ static inline struct berth_ucontext *berth_ucontext(struct ib_ucontext *ib)
 
 int berth_ucontext_alloc(struct ib_ucontext *ib, struct ib_udata *udata);
 void berth_ucontext_dealloc(struct ib_ucontext *ib);
-extern const struct uapi_definition berth_uapi_defs[];
+void berth_ucontext_disassociate(struct ib_ucontext *ib);
 
 #endif
