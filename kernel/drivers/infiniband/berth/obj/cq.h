@@ -3,8 +3,12 @@
  * Completion queues: a ring of struct berth_cqe shared with the process (berth-abi.h).
  *
  * The kernel keeps its own producer counter and never reads entries back; the consumer counter that
- * the process writes is used only to detect overflow. berth_cq_post() may be called with bottom
- * halves disabled from any queue; cq->lock nests inside the locks of a QP.
+ * the process writes is used only to detect overflow. berth_cq_post() is called with bottom halves
+ * disabled from any queue; cq->lock nests inside the locks of a QP.
+ *
+ * There is no poll_cq and no req_notify_cq: processes poll and arm in the ring themselves. Without
+ * these two the core does not offer the device to kernel consumers, which would also need
+ * fast registration (alloc_mr, REG_MR).
  */
 #ifndef BERTH_OBJ_CQ_H
 #define BERTH_OBJ_CQ_H
@@ -14,6 +18,7 @@
 #include <rdma/berth-abi.h>
 
 struct berth_shared;
+struct sk_buff;
 
 struct berth_cq {
 	struct ib_cq ib;
@@ -22,9 +27,10 @@ struct berth_cq {
 	struct berth_cqe *cqes;		/* in shared */
 	u32 entries;			/* power of two */
 	u32 flags;			/* enum berth_create_cq_flags */
-	spinlock_t lock;		/* protects prod, overflow and the ring's kernel side */
+	spinlock_t lock;		/* protects what follows and the ring's kernel side */
 	u32 prod;
-	bool overflow;			/* an entry was lost; IB_EVENT_CQ_ERR was raised once */
+	u32 cons;			/* as last read from the ring; prod - cons <= entries */
+	bool overflow;			/* an entry was lost: the CQ takes no more, for good */
 };
 
 static inline struct berth_cq *berth_cq(struct ib_cq *ib)
@@ -36,7 +42,6 @@ int berth_cq_create(struct ib_cq *ib, const struct ib_cq_init_attr *attr,
 		    struct uverbs_attr_bundle *attrs);
 int berth_cq_destroy(struct ib_cq *ib, struct ib_udata *udata);
 bool berth_cq_post(struct berth_cq *cq, const struct berth_cqe *cqe);
-int berth_cq_poll(struct ib_cq *ib, int num, struct ib_wc *wc);
-int berth_cq_req_notify(struct ib_cq *ib, enum ib_cq_notify_flags flags);
+int berth_cq_fill_res(struct sk_buff *msg, struct ib_cq *ib);
 
 #endif
