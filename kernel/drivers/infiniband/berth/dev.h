@@ -13,6 +13,7 @@
 #include <linux/netdevice.h>
 #include <linux/xarray.h>
 #include <rdma/ib_verbs.h>
+#include "port.h"
 
 struct berth_netns;
 struct berth_stats;
@@ -23,6 +24,7 @@ struct berth_dev {
 	netdevice_tracker ndev_tracker;
 	struct berth_netns *netns;		/* of ndev when the link was added */
 	struct berth_stats __percpu *stats;
+	struct berth_port port;			/* written under rtnl, see port.h */
 	struct xarray mrs;			/* key >> 8 -> struct berth_mr; RCU readers */
 	u32 mr_next;				/* cyclic allocation cursor, under the xa_lock of mrs */
 };

@@ -14,10 +14,12 @@
 #include <berth/netmem.h>
 #include "../dev.h"
 
+struct sk_buff;
+
 struct berth_mr {
 	struct ib_mr ib;		/* pd, lkey == rkey, iova, length */
-	u32 key;			/* index << 8 | variant */
-	int access;			/* enum ib_access_flags */
+	u32 key;			/* index << 8 | variant; never 0 */
+	int access;			/* enum ib_access_flags, optional ones removed */
 	bool valid;			/* false after invalidation: every access fails; READ_ONCE */
 	bool device_memory;		/* a dma-buf: counted apart */
 	struct berth_window *window;
@@ -58,9 +60,18 @@ static inline bool berth_mr_covers(const struct berth_mr *mr, u64 addr, u64 len,
 struct ib_mr *berth_mr_get_dma(struct ib_pd *pd, int access);
 struct ib_mr *berth_mr_reg_user(struct ib_pd *pd, u64 start, u64 length, u64 iova, int access,
 				struct ib_udata *udata);
-struct ib_mr *berth_mr_reg_dmabuf(struct ib_pd *pd, u64 offset, u64 length, u64 iova, int fd,
-				  int access, struct uverbs_attr_bundle *attrs);
 int berth_mr_dereg(struct ib_mr *ib, struct ib_udata *udata);
 int berth_mr_invalidate(struct berth_dev *dev, struct ib_pd *pd, u32 rkey);
+int berth_mr_fill_res(struct sk_buff *msg, struct ib_mr *ib);
+
+/* For the makers of MRs: allocate, fill in the memory, publish; destroy accepts a half-built one. */
+int berth_mr_check_access(int access);
+struct berth_mr *berth_mr_alloc(struct ib_pd *pd, u64 iova, u64 length, int access);
+void berth_mr_publish(struct berth_mr *mr);
+void berth_mr_destroy(struct berth_mr *mr);
+
+/* mr_dmabuf.c */
+struct ib_mr *berth_mr_reg_dmabuf(struct ib_pd *pd, u64 offset, u64 length, u64 iova, int fd,
+				  int access, struct uverbs_attr_bundle *attrs);
 
 #endif
