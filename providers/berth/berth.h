@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB */
+/*
+ * The objects of the provider and what its files offer each other.
+ *
+ * Ownership: libibverbs owns the embedded verbs_* parts, the application the lifetime; the rings
+ * are memory of the kernel that is mapped here from create to destroy. Lock order: qp_table_lock,
+ * then a CQ lock. SQ and RQ locks are leaves and are never held with another lock.
+ */
+#ifndef BERTH_PROVIDER_H
+#define BERTH_PROVIDER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "private_abi_34.h"
+#include "ring.h"
+
+#include <rdma/berth-abi.h>
+
+#define berth_likely(x)		__builtin_expect(!!(x), 1)
+#define berth_unlikely(x)	__builtin_expect(!!(x), 0)
+
+#define BERTH_QPN_LEAF_BITS	12
+#define BERTH_QPN_LEAF_SIZE	(1U << BERTH_QPN_LEAF_BITS)
+#define BERTH_QPN_ROOT_SIZE	((BERTH_RING_QPN_MASK + 1) >> BERTH_QPN_LEAF_BITS)
+
+struct berth_device {
+	struct verbs_device vdev;
+};
+
+struct berth_qp_leaf {
+	struct berth_qp *qp[BERTH_QPN_LEAF_SIZE];
+};
+
+struct berth_context {
+	struct verbs_context vctx;
+	int doorbell_fd;
+	bool single_threaded;		/* BERTH_SINGLE_THREADED in the environment */
+	pthread_mutex_t qp_table_lock;	/* writers of qp_table; pollers read without it */
+	struct berth_qp_leaf *qp_table[BERTH_QPN_ROOT_SIZE];	/* leaves live as long as this */
+};
+
+struct berth_pd {
+	struct ibv_pd pd;
+};
+
+struct berth_cq {
+	struct verbs_cq vcq;
+	struct berth_lock lock;		/* everything below */
+	struct berth_cq_ring *ring;
+	struct berth_cqe *cqes;
+	uint32_t mask;
+	uint32_t cons;			/* next entry to read; published at the end of a poll */
+	uint32_t prod;			/* last seen of the kernel's */
+	struct berth_cqe *cur;		/* of ibv_start_poll() and what follows it */
+	struct berth_qp *last_qp;	/* of the completion before; cleared when it goes */
+	uint32_t map_size;
+};
+
+/* One direction of a QP: the SQ or the RQ. */
+struct berth_wq {
+	struct berth_lock lock;		/* head and the entries between tail and head */
+	uint8_t *entries;
+	uint32_t *prod;			/* in the mapping */
+	uint32_t mask;
+	uint32_t stride;
+	uint32_t head;			/* next to post */
+	uint32_t max_wr;
+	uint32_t max_sge;
+	uint32_t max_inline;
+	uint32_t tail;			/* oldest not known done; advanced by polling, atomic */
+};
+
+struct berth_qp {
+	struct verbs_qp vqp;
+	struct berth_wq sq;
+	struct berth_wq rq;
+	struct berth_qp_ring *ring;
+	int doorbell_fd;
+	uint8_t sig_all;		/* BERTH_WR_SIGNALED when every send is, or 0 */
+
+	/* Between ibv_wr_start() and ibv_wr_complete(), under sq.lock. */
+	uint32_t wr_head;		/* next to build, sq.head until something was */
+	int wr_err;			/* first error, or 0 */
+	struct berth_send_wqe *wr_cur;	/* being built, or NULL */
+
+	uint32_t map_size;
+};
+
+static inline struct berth_context *to_bctx(struct ibv_context *ibctx)
+{
+	return container_of(ibctx, struct berth_context, vctx.context);
+}
+
+static inline struct berth_cq *to_bcq(struct ibv_cq *ibcq)
+{
+	return container_of(ibcq, struct berth_cq, vcq.cq);
+}
+
+static inline struct berth_cq *to_bcq_ex(struct ibv_cq_ex *ibcq)
+{
+	return container_of(ibcq, struct berth_cq, vcq.cq_ex);
+}
+
+static inline struct berth_qp *to_bqp(struct ibv_qp *ibqp)
+{
+	return container_of(ibqp, struct berth_qp, vqp.qp);
+}
+
+static inline struct berth_qp *to_bqp_ex(struct ibv_qp_ex *ibqp)
+{
+	return container_of(ibqp, struct berth_qp, vqp.qp_ex);
+}
+
+static inline struct berth_send_wqe *sq_entry(const struct berth_wq *wq, uint32_t index)
+{
+	return (void *)(wq->entries + (size_t)(index & wq->mask) * wq->stride);
+}
+
+static inline struct berth_recv_wqe *rq_entry(const struct berth_wq *wq, uint32_t index)
+{
+	return (void *)(wq->entries + (size_t)(index & wq->mask) * wq->stride);
+}
+
+/* Whether the entry at @index may not be written yet. Pairs with the publish in cq.c. */
+static inline bool wq_is_full(const struct berth_wq *wq, uint32_t index)
+{
+	return index - ring_observe(&wq->tail) >= wq->max_wr;
+}
+
+/* The QP of a completion. Without a lock: leaves stay, and a QP leaves its slot before it goes. */
+static inline struct berth_qp *berth_qp_find(const struct berth_context *ctx, uint32_t qpn)
+{
+	struct berth_qp_leaf *leaf;
+
+	qpn &= BERTH_RING_QPN_MASK;
+	leaf = __atomic_load_n(&ctx->qp_table[qpn >> BERTH_QPN_LEAF_BITS], __ATOMIC_ACQUIRE);
+	if (berth_unlikely(!leaf))
+		return NULL;
+	return __atomic_load_n(&leaf->qp[qpn & (BERTH_QPN_LEAF_SIZE - 1)], __ATOMIC_ACQUIRE);
+}
+
+/* uioctl.c */
+int berth_open_doorbell(struct ibv_context *ibctx);
+int berth_reg_dmabuf(struct ibv_pd *ibpd, uint64_t offset, uint64_t length, uint64_t iova, int fd,
+		     int access, struct ibv_mr *mr);
+int berth_ring_doorbell(int fd, uint32_t what);
+
+/* mr.c */
+struct ibv_pd *berth_alloc_pd(struct ibv_context *ibctx);
+int berth_dealloc_pd(struct ibv_pd *ibpd);
+struct ibv_mr *berth_reg_mr(struct ibv_pd *ibpd, void *addr, size_t length, uint64_t iova,
+			    int access);
+struct ibv_mr *berth_reg_dmabuf_mr(struct ibv_pd *ibpd, uint64_t offset, size_t length,
+				   uint64_t iova, int fd, int access);
+int berth_dereg_mr(struct verbs_mr *vmr);
+
+/* cq.c and cq_ex.c */
+struct ibv_cq *berth_create_cq(struct ibv_context *ibctx, int cqe,
+			       struct ibv_comp_channel *channel, int comp_vector);
+struct ibv_cq_ex *berth_create_cq_ex(struct ibv_context *ibctx, struct ibv_cq_init_attr_ex *attr);
+int berth_poll_cq(struct ibv_cq *ibcq, int num_entries, struct ibv_wc *wc);
+int berth_req_notify_cq(struct ibv_cq *ibcq, int solicited_only);
+int berth_destroy_cq(struct ibv_cq *ibcq);
+void berth_cq_forget_qp(struct berth_cq *cq, const struct berth_qp *qp);
+void berth_cq_set_ex_ops(struct ibv_cq_ex *ibcq, uint64_t wc_flags);
+
+/* qp.c */
+struct ibv_qp *berth_create_qp(struct ibv_pd *ibpd, struct ibv_qp_init_attr *attr);
+struct ibv_qp *berth_create_qp_ex(struct ibv_context *ibctx, struct ibv_qp_init_attr_ex *attr);
+int berth_modify_qp(struct ibv_qp *ibqp, struct ibv_qp_attr *attr, int attr_mask);
+int berth_query_qp(struct ibv_qp *ibqp, struct ibv_qp_attr *attr, int attr_mask,
+		   struct ibv_qp_init_attr *init_attr);
+int berth_destroy_qp(struct ibv_qp *ibqp);
+
+/* wr.c and wr_ex.c */
+#define BERTH_SEND_OPS							\
+	(IBV_QP_EX_WITH_RDMA_WRITE | IBV_QP_EX_WITH_RDMA_WRITE_WITH_IMM |	\
+	 IBV_QP_EX_WITH_SEND | IBV_QP_EX_WITH_SEND_WITH_IMM |		\
+	 IBV_QP_EX_WITH_RDMA_READ | IBV_QP_EX_WITH_SEND_WITH_INV)
+
+int berth_post_send(struct ibv_qp *ibqp, struct ibv_send_wr *wr, struct ibv_send_wr **bad_wr);
+int berth_post_recv(struct ibv_qp *ibqp, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad_wr);
+void berth_qp_set_wr_ops(struct ibv_qp_ex *qp, uint64_t send_ops);
+
+/* enum ibv_send_flags to enum berth_wr_flags: the fence moves, the others have one step less. */
+#define BERTH_SEND_FLAGS \
+	((unsigned int)(IBV_SEND_FENCE | IBV_SEND_SIGNALED | IBV_SEND_SOLICITED | IBV_SEND_INLINE))
+
+static inline uint8_t berth_wr_flags(unsigned int send_flags)
+{
+	static_assert(IBV_SEND_FENCE == 1 && BERTH_WR_FENCE == 4 && IBV_SEND_SIGNALED == 2 &&
+		      BERTH_WR_SIGNALED == 1 && IBV_SEND_SOLICITED == 4 &&
+		      BERTH_WR_SOLICITED == 2, "flags moved");
+
+	return ((send_flags >> 1) & (BERTH_WR_SIGNALED | BERTH_WR_SOLICITED)) |
+	       ((send_flags << 2) & BERTH_WR_FENCE);
+}
+
+static_assert(sizeof(struct berth_sge) == sizeof(struct ibv_sge) &&
+	      offsetof(struct berth_sge, addr) == offsetof(struct ibv_sge, addr) &&
+	      offsetof(struct berth_sge, length) == offsetof(struct ibv_sge, length) &&
+	      offsetof(struct berth_sge, lkey) == offsetof(struct ibv_sge, lkey),
+	      "an SGE is copied as it is");
+
+#endif

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB */
+/*
+ * The part of libibverbs' private ABI 34 that this provider uses, declared here because
+ * distributions do not ship the header that providers are built against.
+ *
+ * "ABI 34" is the number in IBVERBS_PRIVATE_34 and in the suffix -rdmav34.so. Releases 34 to 56 of
+ * rdma-core carry it, but it was not frozen: the operation table took its present shape in release
+ * 36 (need_release_36 below makes the dynamic linker refuse older ones with a clear message), and
+ * struct ibv_qp_ex grew in 44 and 45, which moves the members behind it in struct verbs_qp
+ * (verbs_qp_find_tail copes). Whatever is asserted here holds for releases 36 to 56.
+ *
+ * Inside an rdma-core tree (BERTH_IN_RDMA_CORE) the tree's own header is used instead.
+ */
+#ifndef BERTH_PRIVATE_ABI_34_H
+#define BERTH_PRIVATE_ABI_34_H
+
+#ifdef BERTH_IN_RDMA_CORE
+
+#include <infiniband/driver.h>
+
+#else
+
+#include <assert.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include <infiniband/verbs.h>
+#include <rdma/ib_user_verbs.h>
+
+#define container_of(ptr, type, member) \
+	((type *)((char *)(ptr) - offsetof(type, member)))
+
+/* ---- what a provider registers ---- */
+
+enum {
+	VERBS_MATCH_SENTINEL = 0,
+	VERBS_MATCH_DRIVER_ID = 3,
+};
+
+struct verbs_match_ent {
+	void *driver_data;
+	union {
+		const char *modalias;
+		uint64_t driver_id;
+	} u;
+	uint16_t vendor;
+	uint16_t device;
+	uint8_t kind;
+};
+
+#define VERBS_DRIVER_ID(id) { .u.driver_id = (id), .kind = VERBS_MATCH_DRIVER_ID }
+
+struct verbs_sysfs_dev;		/* libibverbs' own view of a device; not looked into */
+struct verbs_device;
+
+struct verbs_device_ops {
+	const char *name;
+	uint32_t match_min_abi_version;
+	uint32_t match_max_abi_version;
+	const struct verbs_match_ent *match_table;
+	const struct verbs_device_ops **static_providers;
+	bool (*match_device)(struct verbs_sysfs_dev *sysfs_dev);
+	struct verbs_context *(*alloc_context)(struct ibv_device *device, int cmd_fd,
+					       void *private_data);
+	struct verbs_context *(*import_context)(struct ibv_device *device, int cmd_fd);
+	struct verbs_device *(*alloc_device)(struct verbs_sysfs_dev *sysfs_dev);
+	void (*uninit_device)(struct verbs_device *device);
+};
+
+struct verbs_device {
+	struct ibv_device device;
+	const struct verbs_device_ops *ops;
+	int refcount;			/* atomic in libibverbs, which alone touches it */
+	void *entry[2];			/* list links of libibverbs */
+	struct verbs_sysfs_dev *sysfs;
+	uint64_t core_support;
+};
+
+/* The number in the name is the private ABI: linking fails when libibverbs has another one. */
+void verbs_register_driver_34(const struct verbs_device_ops *ops);
+
+#define PROVIDER_DRIVER(name, ops)						\
+	static __attribute__((constructor)) void name##_register_driver(void)	\
+	{									\
+		verbs_register_driver_34(&(ops));				\
+	}
+
+/* ---- objects: each starts with what the application sees ---- */
+
+enum ibv_mr_type {
+	IBV_MR_TYPE_MR,
+	IBV_MR_TYPE_NULL_MR,
+	IBV_MR_TYPE_IMPORTED_MR,
+	IBV_MR_TYPE_DMABUF_MR,
+};
+
+struct verbs_mr {
+	struct ibv_mr ibv_mr;
+	enum ibv_mr_type mr_type;
+	int access;
+};
+
+struct verbs_cq {
+	union {
+		struct ibv_cq cq;
+		struct ibv_cq_ex cq_ex;
+	};
+};
+
+struct verbs_srq {
+	struct ibv_srq srq;
+	enum ibv_srq_type srq_type;
+	void *xrcd;
+	struct ibv_cq *cq;
+	uint32_t srq_num;
+};
+
+/* Of struct ibv_qp_ex, what every release of ABI 34 has: up to and including wr_abort. */
+#define VERBS_QP_EX_COMMON (offsetof(struct ibv_qp_ex, wr_abort) + sizeof(void (*)(void)))
+
+/*
+ * In libibverbs a mask of 32 bits and a pointer follow struct ibv_qp_ex, at a place that depends on
+ * how many operations its release knows; the tail covers the three places that there are, and one
+ * slot more for the pointer.
+ */
+struct verbs_qp {
+	union {
+		struct ibv_qp qp;
+		struct ibv_qp_ex qp_ex;
+		struct {
+			char common[VERBS_QP_EX_COMMON];
+			uint64_t tail[4];
+		};
+	};
+};
+
+enum verbs_qp_mask {
+	VERBS_QP_EX = 1 << 1,
+};
+
+/* ---- operations of a context; the order and number of the slots are the ABI ---- */
+
+#define VERBS_UNUSED_OP(name) void (*name)(void)
+
+struct verbs_context_ops {
+	VERBS_UNUSED_OP(advise_mr);
+	VERBS_UNUSED_OP(alloc_dm);
+	VERBS_UNUSED_OP(alloc_mw);
+	VERBS_UNUSED_OP(alloc_null_mr);
+	VERBS_UNUSED_OP(alloc_parent_domain);
+	struct ibv_pd *(*alloc_pd)(struct ibv_context *context);
+	VERBS_UNUSED_OP(alloc_td);
+	VERBS_UNUSED_OP(async_event);
+	VERBS_UNUSED_OP(attach_counters_point_flow);
+	VERBS_UNUSED_OP(attach_mcast);
+	VERBS_UNUSED_OP(bind_mw);
+	VERBS_UNUSED_OP(close_xrcd);
+	VERBS_UNUSED_OP(cq_event);
+	VERBS_UNUSED_OP(create_ah);
+	VERBS_UNUSED_OP(create_counters);
+	struct ibv_cq *(*create_cq)(struct ibv_context *context, int cqe,
+				    struct ibv_comp_channel *channel, int comp_vector);
+	struct ibv_cq_ex *(*create_cq_ex)(struct ibv_context *context,
+					  struct ibv_cq_init_attr_ex *attr);
+	VERBS_UNUSED_OP(create_flow);
+	VERBS_UNUSED_OP(create_flow_action_esp);
+	struct ibv_qp *(*create_qp)(struct ibv_pd *pd, struct ibv_qp_init_attr *attr);
+	struct ibv_qp *(*create_qp_ex)(struct ibv_context *context,
+				       struct ibv_qp_init_attr_ex *attr);
+	VERBS_UNUSED_OP(create_rwq_ind_table);
+	VERBS_UNUSED_OP(create_srq);
+	VERBS_UNUSED_OP(create_srq_ex);
+	VERBS_UNUSED_OP(create_wq);
+	VERBS_UNUSED_OP(dealloc_mw);
+	int (*dealloc_pd)(struct ibv_pd *pd);
+	VERBS_UNUSED_OP(dealloc_td);
+	int (*dereg_mr)(struct verbs_mr *vmr);
+	VERBS_UNUSED_OP(destroy_ah);
+	VERBS_UNUSED_OP(destroy_counters);
+	int (*destroy_cq)(struct ibv_cq *cq);
+	VERBS_UNUSED_OP(destroy_flow);
+	VERBS_UNUSED_OP(destroy_flow_action);
+	int (*destroy_qp)(struct ibv_qp *qp);
+	VERBS_UNUSED_OP(destroy_rwq_ind_table);
+	VERBS_UNUSED_OP(destroy_srq);
+	VERBS_UNUSED_OP(destroy_wq);
+	VERBS_UNUSED_OP(detach_mcast);
+	void (*free_context)(struct ibv_context *context);
+	VERBS_UNUSED_OP(free_dm);
+	VERBS_UNUSED_OP(get_srq_num);
+	VERBS_UNUSED_OP(import_dm);
+	VERBS_UNUSED_OP(import_mr);
+	VERBS_UNUSED_OP(import_pd);
+	VERBS_UNUSED_OP(modify_cq);
+	VERBS_UNUSED_OP(modify_flow_action_esp);
+	int (*modify_qp)(struct ibv_qp *qp, struct ibv_qp_attr *attr, int attr_mask);
+	VERBS_UNUSED_OP(modify_qp_rate_limit);
+	VERBS_UNUSED_OP(modify_srq);
+	VERBS_UNUSED_OP(modify_wq);
+	VERBS_UNUSED_OP(open_qp);
+	VERBS_UNUSED_OP(open_xrcd);
+	int (*poll_cq)(struct ibv_cq *cq, int num_entries, struct ibv_wc *wc);
+	int (*post_recv)(struct ibv_qp *qp, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad_wr);
+	int (*post_send)(struct ibv_qp *qp, struct ibv_send_wr *wr, struct ibv_send_wr **bad_wr);
+	VERBS_UNUSED_OP(post_srq_ops);
+	VERBS_UNUSED_OP(post_srq_recv);
+	int (*query_device_ex)(struct ibv_context *context,
+			       const struct ibv_query_device_ex_input *input,
+			       struct ibv_device_attr_ex *attr, size_t attr_size);
+	VERBS_UNUSED_OP(query_ece);
+	int (*query_port)(struct ibv_context *context, uint8_t port_num,
+			  struct ibv_port_attr *attr);
+	int (*query_qp)(struct ibv_qp *qp, struct ibv_qp_attr *attr, int attr_mask,
+			struct ibv_qp_init_attr *init_attr);
+	VERBS_UNUSED_OP(query_qp_data_in_order);
+	int (*query_rt_values)(struct ibv_context *context, struct ibv_values_ex *values);
+	VERBS_UNUSED_OP(query_srq);
+	VERBS_UNUSED_OP(read_counters);
+	VERBS_UNUSED_OP(reg_dm_mr);
+	struct ibv_mr *(*reg_dmabuf_mr)(struct ibv_pd *pd, uint64_t offset, size_t length,
+					uint64_t iova, int fd, int access);
+	struct ibv_mr *(*reg_mr)(struct ibv_pd *pd, void *addr, size_t length, uint64_t hca_va,
+				 int access);
+	int (*req_notify_cq)(struct ibv_cq *cq, int solicited_only);
+	VERBS_UNUSED_OP(rereg_mr);
+	VERBS_UNUSED_OP(resize_cq);
+	VERBS_UNUSED_OP(set_ece);
+	VERBS_UNUSED_OP(unimport_dm);
+	VERBS_UNUSED_OP(unimport_mr);
+	VERBS_UNUSED_OP(unimport_pd);
+};
+
+/* ---- contexts ---- */
+
+void *_verbs_init_and_alloc_context(struct ibv_device *device, int cmd_fd, size_t alloc_size,
+				    struct verbs_context *context_offset, uint32_t driver_id);
+void verbs_uninit_context(struct verbs_context *context);
+void verbs_set_ops(struct verbs_context *context, const struct verbs_context_ops *ops);
+
+/* Takes cmd_fd over, on failure as well. @type is allocated zeroed, @member is in it. */
+#define verbs_init_and_alloc_context(device, cmd_fd, ptr, member, driver_id)		\
+	((__typeof__(ptr))_verbs_init_and_alloc_context(				\
+		device, cmd_fd, sizeof(*(ptr)),						\
+		(struct verbs_context *)offsetof(__typeof__(*(ptr)), member), driver_id))
+
+/* ---- commands: a header, the kernel's structure, then the driver's data ---- */
+
+#define VERBS_COMMAND(name, kernel)		\
+	struct name {				\
+		struct ib_uverbs_cmd_hdr hdr;	\
+		struct kernel core_payload;	\
+	}
+
+#define VERBS_COMMAND_EX(name, kernel)			\
+	struct name {					\
+		struct ib_uverbs_cmd_hdr hdr;		\
+		struct ib_uverbs_ex_cmd_hdr ex_hdr;	\
+		struct kernel core_payload;		\
+	}
+
+VERBS_COMMAND(ibv_get_context, ib_uverbs_get_context);
+VERBS_COMMAND(ibv_query_port, ib_uverbs_query_port);
+VERBS_COMMAND(ibv_alloc_pd, ib_uverbs_alloc_pd);
+VERBS_COMMAND(ibv_reg_mr, ib_uverbs_reg_mr);
+VERBS_COMMAND(ibv_create_qp, ib_uverbs_create_qp);
+VERBS_COMMAND(ibv_query_qp, ib_uverbs_query_qp);
+VERBS_COMMAND(ibv_modify_qp, ib_uverbs_modify_qp);
+VERBS_COMMAND_EX(ibv_create_cq_ex, ib_uverbs_ex_create_cq);
+
+int ibv_cmd_get_context(struct verbs_context *context, struct ibv_get_context *cmd,
+			size_t cmd_size, struct ib_uverbs_get_context_resp *resp,
+			size_t resp_size);
+int ibv_cmd_query_device_any(struct ibv_context *context,
+			     const struct ibv_query_device_ex_input *input,
+			     struct ibv_device_attr_ex *attr, size_t attr_size,
+			     struct ib_uverbs_ex_query_device_resp *resp, size_t *resp_size);
+int ibv_cmd_query_port(struct ibv_context *context, uint8_t port_num, struct ibv_port_attr *attr,
+		       struct ibv_query_port *cmd, size_t cmd_size);
+int ibv_cmd_alloc_pd(struct ibv_context *context, struct ibv_pd *pd, struct ibv_alloc_pd *cmd,
+		     size_t cmd_size, struct ib_uverbs_alloc_pd_resp *resp, size_t resp_size);
+int ibv_cmd_dealloc_pd(struct ibv_pd *pd);
+int ibv_cmd_reg_mr(struct ibv_pd *pd, void *addr, size_t length, uint64_t hca_va, int access,
+		   struct verbs_mr *vmr, struct ibv_reg_mr *cmd, size_t cmd_size,
+		   struct ib_uverbs_reg_mr_resp *resp, size_t resp_size);
+int ibv_cmd_dereg_mr(struct verbs_mr *vmr);
+int ibv_cmd_create_cq_ex(struct ibv_context *context, const struct ibv_cq_init_attr_ex *attr,
+			 struct verbs_cq *cq, struct ibv_create_cq_ex *cmd, size_t cmd_size,
+			 struct ib_uverbs_ex_create_cq_resp *resp, size_t resp_size,
+			 uint32_t cmd_flags);
+int ibv_cmd_destroy_cq(struct ibv_cq *cq);
+int ibv_cmd_create_qp_ex(struct ibv_context *context, struct verbs_qp *qp,
+			 struct ibv_qp_init_attr_ex *attr, struct ibv_create_qp *cmd,
+			 size_t cmd_size, struct ib_uverbs_create_qp_resp *resp,
+			 size_t resp_size);
+int ibv_cmd_query_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int attr_mask,
+		     struct ibv_qp_init_attr *init_attr, struct ibv_query_qp *cmd,
+		     size_t cmd_size);
+int ibv_cmd_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int attr_mask,
+		      struct ibv_modify_qp *cmd, size_t cmd_size);
+int ibv_cmd_destroy_qp(struct ibv_qp *qp);
+
+/* ---- the ABI, as numbers ---- */
+
+#if UINTPTR_MAX == UINT64_MAX
+#define VERBS_ASSERT_OP(op, slot) \
+	static_assert(offsetof(struct verbs_context_ops, op) == (slot) * sizeof(void *), \
+		      "private ABI 34: " #op)
+VERBS_ASSERT_OP(alloc_pd, 5);
+VERBS_ASSERT_OP(create_cq, 15);
+VERBS_ASSERT_OP(create_cq_ex, 16);
+VERBS_ASSERT_OP(create_qp, 19);
+VERBS_ASSERT_OP(create_qp_ex, 20);
+VERBS_ASSERT_OP(dealloc_pd, 26);
+VERBS_ASSERT_OP(dereg_mr, 28);
+VERBS_ASSERT_OP(destroy_cq, 31);
+VERBS_ASSERT_OP(destroy_qp, 34);
+VERBS_ASSERT_OP(free_context, 39);
+VERBS_ASSERT_OP(modify_qp, 47);
+VERBS_ASSERT_OP(poll_cq, 53);
+VERBS_ASSERT_OP(post_recv, 54);
+VERBS_ASSERT_OP(post_send, 55);
+VERBS_ASSERT_OP(query_device_ex, 58);
+VERBS_ASSERT_OP(query_port, 60);
+VERBS_ASSERT_OP(query_qp, 61);
+VERBS_ASSERT_OP(query_rt_values, 63);
+VERBS_ASSERT_OP(reg_dmabuf_mr, 67);
+VERBS_ASSERT_OP(reg_mr, 68);
+VERBS_ASSERT_OP(req_notify_cq, 69);
+#undef VERBS_ASSERT_OP
+static_assert(sizeof(struct verbs_context_ops) == 76 * sizeof(void *), "private ABI 34");
+static_assert(sizeof(struct verbs_match_ent) == 24, "private ABI 34");
+static_assert(sizeof(struct verbs_device_ops) == 72, "private ABI 34");
+static_assert(sizeof(struct ibv_device) == 664, "private ABI 34");
+static_assert(sizeof(struct verbs_device) == 712, "private ABI 34");
+static_assert(offsetof(struct verbs_device, sysfs) == 696, "private ABI 34");
+static_assert(sizeof(struct verbs_mr) == sizeof(struct ibv_mr) + 8, "private ABI 34");
+static_assert(VERBS_QP_EX_COMMON == 344, "private ABI 34");
+static_assert(sizeof(struct verbs_qp) <= VERBS_QP_EX_COMMON + 32, "private ABI 34");
+#endif
+static_assert(offsetof(struct ibv_qp_ex, qp_base) == 0, "private ABI 34");
+static_assert(sizeof(struct ibv_get_context) == 16, "private ABI 34");
+static_assert(sizeof(struct ibv_create_qp) == 64, "private ABI 34");
+static_assert(sizeof(struct ib_uverbs_create_qp_resp) == 32, "private ABI 34");
+static_assert(sizeof(struct ibv_create_cq_ex) == 56, "private ABI 34");
+static_assert(sizeof(struct ib_uverbs_ex_create_cq_resp) == 16, "private ABI 34");
+
+#endif /* BERTH_IN_RDMA_CORE */
+
+/**
+ * verbs_qp_prepare - get a QP ready for verbs_qp_mark_ex
+ * @vqp: the QP, zeroed, before ibv_cmd_create_qp_ex
+ */
+static inline void verbs_qp_prepare(struct verbs_qp *vqp)
+{
+#ifdef BERTH_IN_RDMA_CORE
+	(void)vqp;
+#else
+	memset(vqp->tail, 0xff, sizeof(vqp->tail));
+#endif
+}
+
+/**
+ * verbs_qp_mark_ex - tell libibverbs whether the QP has the ibv_wr_* operations
+ * @vqp: the QP, after ibv_cmd_create_qp_ex
+ * @ex: it has them
+ *
+ * Creating a QP stores 0 into the mask, and into nothing else behind the common part: the slot
+ * whose low half is no longer all ones is the mask. The others are operations that this provider
+ * does not offer, or nothing.
+ *
+ * Return: false when no such slot was found (a libibverbs that this file does not know).
+ */
+static inline bool verbs_qp_mark_ex(struct verbs_qp *vqp, bool ex)
+{
+#ifdef BERTH_IN_RDMA_CORE
+	if (ex)
+		vqp->comp_mask |= VERBS_QP_EX;
+	return true;
+#else
+	const uint32_t mask = ex ? VERBS_QP_EX : 0;
+	bool found = false;
+	uint32_t low;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(vqp->tail) / sizeof(vqp->tail[0]); i++) {
+		memcpy(&low, &vqp->tail[i], sizeof(low));
+		vqp->tail[i] = 0;
+		if (low)
+			continue;
+		memcpy(&vqp->tail[i], &mask, sizeof(mask));
+		found = true;
+	}
+	return found;
+#endif
+}
+
+#endif

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+/*
+ * The calls that go to the kernel directly: the two uverbs methods that libibverbs has no function
+ * for, or one whose arguments differ between its releases, and the doorbell. They use the kernel's
+ * user ABI only (rdma_user_ioctl_cmds.h), so they are the same inside and outside rdma-core.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include <rdma/ib_user_ioctl_cmds.h>
+#include <rdma/rdma_user_ioctl_cmds.h>
+
+#include "berth.h"
+
+#define UIOCTL_MAX_ATTRS	9
+
+struct uioctl {
+	struct ib_uverbs_ioctl_hdr hdr;
+	struct ib_uverbs_attr attrs[UIOCTL_MAX_ATTRS];
+};
+
+static void uioctl_init(struct uioctl *call, uint16_t object, uint16_t method)
+{
+	memset(call, 0, sizeof(*call));
+	call->hdr.object_id = object;
+	call->hdr.method_id = method;
+	call->hdr.driver_id = BERTH_DRIVER_ID;
+}
+
+static struct ib_uverbs_attr *uioctl_add(struct uioctl *call, uint16_t id, uint16_t len,
+					 uint64_t data)
+{
+	struct ib_uverbs_attr *attr = &call->attrs[call->hdr.num_attrs++];
+
+	assert(call->hdr.num_attrs <= UIOCTL_MAX_ATTRS);
+	attr->attr_id = id;
+	attr->len = len;
+	attr->flags = UVERBS_ATTR_F_MANDATORY;
+	attr->data = data;
+	return attr;
+}
+
+/* Up to 8 bytes of input lie in the attribute itself. */
+static void uioctl_add_u32(struct uioctl *call, uint16_t id, uint32_t value)
+{
+	struct ib_uverbs_attr *attr = uioctl_add(call, id, sizeof(value), 0);
+
+	memcpy(&attr->data, &value, sizeof(value));
+}
+
+static void uioctl_add_u64(struct uioctl *call, uint16_t id, uint64_t value)
+{
+	uioctl_add(call, id, sizeof(value), value);
+}
+
+static void uioctl_add_out(struct uioctl *call, uint16_t id, uint32_t *value)
+{
+	*value = 0;
+	uioctl_add(call, id, sizeof(*value), (uintptr_t)value);
+}
+
+/* An object's handle or a file descriptor, in or out: no length, the number is the data. */
+static struct ib_uverbs_attr *uioctl_add_handle(struct uioctl *call, uint16_t id, uint32_t handle)
+{
+	return uioctl_add(call, id, 0, handle);
+}
+
+static int uioctl_call(struct ibv_context *ibctx, struct uioctl *call)
+{
+	call->hdr.length = sizeof(call->hdr) + call->hdr.num_attrs * sizeof(call->attrs[0]);
+	if (ioctl(ibctx->cmd_fd, RDMA_VERBS_IOCTL, &call->hdr))
+		return errno;
+	return 0;
+}
+
+/**
+ * berth_open_doorbell - get the file descriptor that rings doorbells of a context
+ * @ibctx: the context, known to the kernel
+ *
+ * Return: the descriptor (the caller closes it), or -1 with errno set.
+ */
+int berth_open_doorbell(struct ibv_context *ibctx)
+{
+	struct ib_uverbs_attr *fd;
+	struct uioctl call;
+	int ret;
+
+	uioctl_init(&call, BERTH_OBJECT_DOORBELL, BERTH_METHOD_DOORBELL_OPEN);
+	fd = uioctl_add_handle(&call, BERTH_ATTR_DOORBELL_OPEN_FD, 0);
+	ret = uioctl_call(ibctx, &call);
+	if (ret) {
+		errno = ret;
+		return -1;
+	}
+	return fd->data_s64;
+}
+
+/**
+ * berth_reg_dmabuf - register a part of a dma-buf
+ * @ibpd: protection domain
+ * @offset: of the region in the dma-buf, bytes
+ * @length: of the region, bytes
+ * @iova: address that work requests use for its first byte
+ * @fd: the dma-buf
+ * @access: enum ibv_access_flags
+ * @mr: receives handle, lkey and rkey
+ *
+ * Nothing is checked here, so that programs which probe see the kernel's errors.
+ *
+ * Return: 0 or an errno.
+ */
+int berth_reg_dmabuf(struct ibv_pd *ibpd, uint64_t offset, uint64_t length, uint64_t iova, int fd,
+		     int access, struct ibv_mr *mr)
+{
+	struct ib_uverbs_attr *handle;
+	struct uioctl call;
+	int ret;
+
+	uioctl_init(&call, UVERBS_OBJECT_MR, UVERBS_METHOD_REG_DMABUF_MR);
+	handle = uioctl_add_handle(&call, UVERBS_ATTR_REG_DMABUF_MR_HANDLE, 0);
+	uioctl_add_out(&call, UVERBS_ATTR_REG_DMABUF_MR_RESP_LKEY, &mr->lkey);
+	uioctl_add_out(&call, UVERBS_ATTR_REG_DMABUF_MR_RESP_RKEY, &mr->rkey);
+	uioctl_add_handle(&call, UVERBS_ATTR_REG_DMABUF_MR_PD_HANDLE, ibpd->handle);
+	uioctl_add_u64(&call, UVERBS_ATTR_REG_DMABUF_MR_OFFSET, offset);
+	uioctl_add_u64(&call, UVERBS_ATTR_REG_DMABUF_MR_LENGTH, length);
+	uioctl_add_u64(&call, UVERBS_ATTR_REG_DMABUF_MR_IOVA, iova);
+	uioctl_add_u32(&call, UVERBS_ATTR_REG_DMABUF_MR_FD, fd);
+	uioctl_add_u32(&call, UVERBS_ATTR_REG_DMABUF_MR_ACCESS_FLAGS, access);
+	ret = uioctl_call(ibpd->context, &call);
+	if (!ret)
+		mr->handle = handle->data;
+	return ret;
+}
+
+/**
+ * berth_ring_doorbell - have the kernel look at a queue
+ * @fd: of berth_open_doorbell()
+ * @what: QP number, with BERTH_RING_SQ or BERTH_RING_RQ
+ *
+ * Return: 0 or an errno; an error means that the QP or its device is gone.
+ */
+int berth_ring_doorbell(int fd, uint32_t what)
+{
+	while (ioctl(fd, BERTH_IOC_RING, (unsigned long)what))
+		if (errno != EINTR)
+			return errno;
+	return 0;
+}
