@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Access to payload bytes: copies, atomics and addresses within a window.
+ *
+ * Everything here runs inside an RCU read-side section of the caller, usually with bottom halves
+ * disabled, and never sleeps. A window's map is loaded once per access; what it points at stays
+ * mapped until the caller's section ends. No function knows whether a dma-buf or pages are behind
+ * it: iosys_map says whether ordinary loads and stores are allowed, and I/O memory is only touched
+ * by I/O accessors.
+ *
+ * Locks: none, but io_atomic_lock, which makes read-modify-write of I/O memory atomic. A leaf lock.
+ */
+#include <linux/atomic.h>
+#include <linux/io.h>
+#include <linux/io-64-nonatomic-lo-hi.h>
+#include <linux/lockdep.h>
+#include <linux/minmax.h>
+#include <linux/spinlock.h>
+
+#include "copy.h"
+#include "window.h"
+
+/* A copy from I/O to I/O memory goes through this many bytes of stack. */
+#define BOUNCE_BYTES	256
+
+/* One lock for all I/O memory: two windows may lead to the same word. */
+static DEFINE_SPINLOCK(io_atomic_lock);
+
+void berth_window_init(struct berth_window *w, enum window_kind kind, u64 length)
+{
+	RCU_INIT_POINTER(w->map, NULL);
+	w->kind = kind;
+	w->length = length;
+	w->state = BERTH_WINDOW_MOVING;
+}
+
+void berth_window_set_state(struct berth_window *w, enum berth_window_state state)
+{
+	WRITE_ONCE(w->state, state);
+}
+
+/*
+ * Let readers in. Nobody reads the slot: it was never published, or berth_window_unpublish() has
+ * waited.
+ */
+void berth_window_publish(struct berth_window *w, const struct iosys_map *map)
+{
+	w->slot = *map;
+	WRITE_ONCE(w->iomem, map->is_iomem);
+	/* Pairs with rcu_dereference in window_enter(). */
+	rcu_assign_pointer(w->map, &w->slot);
+	berth_window_set_state(w, BERTH_WINDOW_READY);
+}
+
+/*
+ * Keep new readers out and wait for those inside. The caller has set the state that they shall see.
+ * Expedited, because an exporter waits for us with its reservation lock held.
+ */
+void berth_window_unpublish(struct berth_window *w)
+{
+	might_sleep();
+	if (!rcu_access_pointer(w->map))
+		return;
+	RCU_INIT_POINTER(w->map, NULL);
+	synchronize_rcu_expedited();
+}
+
+/* Why is there no map? If it has come back meanwhile, trying again is right, too. */
+static int window_absent(const struct berth_window *w)
+{
+	return READ_ONCE(w->state) == BERTH_WINDOW_REVOKED ? -EKEYREVOKED : -EAGAIN;
+}
+
+/* Check a range and find its first byte. On success *at is that byte, usable for len bytes. */
+static __always_inline int window_enter(struct berth_window *w, u64 off, size_t len,
+					struct iosys_map *at)
+{
+	const struct iosys_map *map;
+
+	if (unlikely(off > w->length || len > w->length - off))
+		return -ERANGE;
+	if (unlikely(w->kind == WINDOW_DIRECT && !berth_window_direct_valid(off, len)))
+		return -ERANGE;
+	map = rcu_dereference_check(w->map, rcu_read_lock_bh_held());
+	if (unlikely(!map))
+		return window_absent(w);
+	*at = *map;
+	iosys_map_incr(at, off);
+	return 0;
+}
+
+u64 berth_window_length(const struct berth_window *w)
+{
+	return w->length;
+}
+EXPORT_SYMBOL_GPL(berth_window_length);
+
+enum berth_window_state berth_window_state(const struct berth_window *w)
+{
+	return READ_ONCE(w->state);
+}
+EXPORT_SYMBOL_GPL(berth_window_state);
+
+bool berth_window_is_iomem(const struct berth_window *w)
+{
+	return READ_ONCE(w->iomem);
+}
+EXPORT_SYMBOL_GPL(berth_window_is_iomem);
+
+int berth_window_write(struct berth_window *w, u64 off, const void *src, size_t len)
+{
+	struct iosys_map to;
+	int err = window_enter(w, off, len, &to);
+
+	if (unlikely(err))
+		return err;
+	if (to.is_iomem)
+		memcpy_toio(to.vaddr_iomem, src, len);
+	else
+		copy_disjoint(to.vaddr, src, len);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(berth_window_write);
+
+int berth_window_read(struct berth_window *w, u64 off, void *dst, size_t len)
+{
+	struct iosys_map from;
+	int err = window_enter(w, off, len, &from);
+
+	if (unlikely(err))
+		return err;
+	if (from.is_iomem)
+		memcpy_fromio(dst, from.vaddr_iomem, len);
+	else
+		copy_disjoint(dst, from.vaddr, len);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(berth_window_read);
+
+static void copy_io_to_io(struct iosys_map *to, struct iosys_map *from, size_t len)
+{
+	u8 bounce[BOUNCE_BYTES] __aligned(8);
+
+	while (len) {
+		size_t part = min_t(size_t, len, sizeof(bounce));
+
+		memcpy_fromio(bounce, from->vaddr_iomem, part);
+		memcpy_toio(to->vaddr_iomem, bounce, part);
+		iosys_map_incr(from, part);
+		iosys_map_incr(to, part);
+		len -= part;
+	}
+}
+
+int berth_window_copy(struct berth_window *dw, u64 doff, struct berth_window *sw, u64 soff,
+		      size_t len)
+{
+	struct iosys_map to, from;
+	int err;
+
+	err = window_enter(dw, doff, len, &to);
+	if (unlikely(err))
+		return err;
+	err = window_enter(sw, soff, len, &from);
+	if (unlikely(err))
+		return err;
+
+	if (!to.is_iomem && !from.is_iomem)
+		copy_any(to.vaddr, from.vaddr, len);
+	else if (!from.is_iomem)
+		memcpy_toio(to.vaddr_iomem, from.vaddr, len);
+	else if (!to.is_iomem)
+		memcpy_fromio(to.vaddr, from.vaddr_iomem, len);
+	else
+		copy_io_to_io(&to, &from, len);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(berth_window_copy);
+
+static u64 atomic_system(atomic64_t *word, enum berth_atomic_op op, u64 operand, u64 compare)
+{
+	switch (op) {
+	case BERTH_ATOMIC_FETCH_ADD:
+		return atomic64_fetch_add(operand, word);
+	case BERTH_ATOMIC_CMP_SWAP:
+		return atomic64_cmpxchg(word, compare, operand);
+	default:
+		return atomic64_xchg(word, operand);
+	}
+}
+
+static u64 atomic_io(void __iomem *word, enum berth_atomic_op op, u64 operand, u64 compare)
+{
+	unsigned long flags;
+	u64 old;
+
+	spin_lock_irqsave(&io_atomic_lock, flags);
+	old = readq(word);
+	switch (op) {
+	case BERTH_ATOMIC_FETCH_ADD:
+		writeq(old + operand, word);
+		break;
+	case BERTH_ATOMIC_CMP_SWAP:
+		if (old == compare)
+			writeq(operand, word);
+		break;
+	default:
+		writeq(operand, word);
+		break;
+	}
+	spin_unlock_irqrestore(&io_atomic_lock, flags);
+	return old;
+}
+
+int berth_window_atomic64(struct berth_window *w, u64 off, enum berth_atomic_op op, u64 operand,
+			  u64 compare, u64 *old)
+{
+	struct iosys_map at;
+	int err;
+
+	if (unlikely((unsigned int)op > BERTH_ATOMIC_SWAP))
+		return -EINVAL;
+	err = window_enter(w, off, sizeof(u64), &at);
+	if (unlikely(err))
+		return err;
+	/* The pointer decides, not the offset: a window over pages may begin anywhere in a page. */
+	if (!IS_ALIGNED((uintptr_t)at.vaddr, sizeof(u64)))
+		return -EINVAL;
+	if (at.is_iomem)
+		*old = atomic_io(at.vaddr_iomem, op, operand, compare);
+	else
+		*old = atomic_system(at.vaddr, op, operand, compare);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(berth_window_atomic64);
+
+void *berth_window_linear(struct berth_window *w, u64 off, size_t len)
+{
+	struct iosys_map at;
+
+	if (window_enter(w, off, len, &at) || at.is_iomem)
+		return NULL;
+	return at.vaddr;
+}
+EXPORT_SYMBOL_GPL(berth_window_linear);

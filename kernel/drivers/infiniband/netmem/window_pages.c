@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Windows that are not over a dma-buf: over pinned pages, mapped into one linear range, and over
+ * the kernel's direct map.
+ *
+ * The caller owns the pins; a window keeps a copy of the page pointers, so that a sender can put
+ * the pages themselves into a packet. These are the only windows that know pages. Created and
+ * destroyed in process context; berth_window_page() runs inside the caller's RCU read-side section.
+ * No locks.
+ */
+#include <linux/atomic.h>
+#include <linux/err.h>
+#include <linux/mm.h>
+#include <linux/net.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "window.h"
+
+/* Windows that berth_window_destroy() has not seen yet. */
+static atomic_long_t windows_alive = ATOMIC_LONG_INIT(0);
+
+long berth_windows_alive(void)
+{
+	return atomic_long_read(&windows_alive);
+}
+
+static struct berth_window *window_alloc(enum window_kind kind, u64 length)
+{
+	struct berth_window *w = kzalloc(sizeof(*w), GFP_KERNEL_ACCOUNT);
+
+	if (!w)
+		return NULL;
+	berth_window_init(w, kind, length);
+	atomic_long_inc(&windows_alive);
+	return w;
+}
+
+static void window_free(struct berth_window *w)
+{
+	vunmap(w->vmap);
+	kvfree(w->pages);
+	kfree(w);
+	atomic_long_dec(&windows_alive);
+}
+
+static bool pages_fit(unsigned long npages, unsigned long first_offset, u64 length)
+{
+	u64 end;
+
+	if (first_offset >= PAGE_SIZE || check_add_overflow(length, (u64)first_offset, &end))
+		return false;
+	if (!length)
+		return !npages;
+	return npages == ((end - 1) >> PAGE_SHIFT) + 1;
+}
+
+struct berth_window *berth_window_create_pages(struct page **pages, unsigned long npages,
+					       unsigned long first_offset, u64 length)
+{
+	struct iosys_map map = IOSYS_MAP_INIT_VADDR(NULL);
+	struct berth_window *w;
+
+	if (!pages_fit(npages, first_offset, length))
+		return ERR_PTR(-EINVAL);
+	if (npages > INT_MAX)
+		return ERR_PTR(-ENOMEM);
+	w = window_alloc(WINDOW_PAGES, length);
+	if (!w)
+		return ERR_PTR(-ENOMEM);
+	w->first_offset = first_offset;
+	w->npages = npages;
+	if (npages) {
+		w->pages = kvmalloc_array(npages, sizeof(*pages), GFP_KERNEL_ACCOUNT);
+		if (!w->pages)
+			goto free_window;
+		memcpy(w->pages, pages, npages * sizeof(*pages));
+		w->vmap = vmap(w->pages, npages, VM_MAP, PAGE_KERNEL);
+		if (!w->vmap)
+			goto free_window;
+		iosys_map_set_vaddr(&map, w->vmap + first_offset);
+	}
+	berth_window_publish(w, &map);
+	return w;
+
+free_window:
+	window_free(w);
+	return ERR_PTR(-ENOMEM);
+}
+EXPORT_SYMBOL_GPL(berth_window_create_pages);
+
+struct berth_window *berth_window_create_direct(void)
+{
+	struct iosys_map map = IOSYS_MAP_INIT_VADDR(NULL);
+	struct berth_window *w = window_alloc(WINDOW_DIRECT, U64_MAX);
+
+	if (!w)
+		return ERR_PTR(-ENOMEM);
+	berth_window_publish(w, &map);
+	return w;
+}
+EXPORT_SYMBOL_GPL(berth_window_create_direct);
+
+void berth_window_destroy(struct berth_window *w)
+{
+	if (IS_ERR_OR_NULL(w) || WARN_ON_ONCE(w->kind == WINDOW_AREA))
+		return;
+	berth_window_set_state(w, BERTH_WINDOW_REVOKED);
+	berth_window_unpublish(w);
+	window_free(w);
+}
+EXPORT_SYMBOL_GPL(berth_window_destroy);
+
+bool berth_window_direct_valid(u64 addr, size_t len)
+{
+	if (!len)
+		return true;
+	return virt_addr_valid((void *)(uintptr_t)addr) &&
+	       virt_addr_valid((void *)(uintptr_t)(addr + len - 1));
+}
+
+/* How many bytes follow in the same folio, at consecutive page structures, from pages[index] on. */
+static size_t pages_run(const struct berth_window *w, unsigned long index, size_t page_off,
+			size_t want)
+{
+	size_t have = PAGE_SIZE - page_off;
+	struct page *page = w->pages[index];
+
+	while (have < want && index + 1 < w->npages && w->pages[index + 1] == page + 1 &&
+	       page_folio(page + 1) == page_folio(page)) {
+		have += PAGE_SIZE;
+		page++;
+		index++;
+	}
+	return min(have, want);
+}
+
+static bool pages_page(struct berth_window *w, u64 off, struct page **page, size_t *page_off,
+		       size_t *len)
+{
+	u64 at = off + w->first_offset;
+	unsigned long index = at >> PAGE_SHIFT;
+
+	*page_off = at & ~PAGE_MASK;
+	*len = pages_run(w, index, *page_off, *len);
+	*page = w->pages[index];
+	get_page(*page);
+	return true;
+}
+
+static bool direct_page(u64 addr, struct page **page, size_t *page_off, size_t *len)
+{
+	struct page *p;
+
+	if (!berth_window_direct_valid(addr, *len))
+		return false;
+	p = virt_to_page((void *)(uintptr_t)addr);
+	/* The slab allocator gives its pages out again without asking their reference count. */
+	if (!sendpage_ok(p))
+		return false;
+	*page_off = addr & ~PAGE_MASK;
+	*len = min_t(size_t, *len, PAGE_SIZE - *page_off);
+	*page = p;
+	get_page(p);
+	return true;
+}
+
+bool berth_window_page(struct berth_window *w, u64 off, struct page **page, size_t *page_off,
+		       size_t *len)
+{
+	if (w->kind == WINDOW_AREA || !*len || off > w->length || *len > w->length - off)
+		return false;
+	if (!rcu_access_pointer(w->map))
+		return false;
+	if (w->kind == WINDOW_DIRECT)
+		return direct_page(off, page, page_off, len);
+	return pages_page(w, off, page, page_off, len);
+}
+EXPORT_SYMBOL_GPL(berth_window_page);
