@@ -142,7 +142,7 @@ int berth_packet_parse(struct berth_packet *pkt, const void *hdr, size_t hdr_ava
 	if (!pkt->op)
 		return refuse(pkt, BERTH_PACKET_OPCODE, -EPROTO);
 	pkt->hdr_len = pkt->op->hdr_len;
-	if (avail < pkt->hdr_len || total_len < pkt->hdr_len + BERTH_ICRC_LEN)
+	if (avail < pkt->hdr_len || total_len < (size_t)pkt->hdr_len + BERTH_ICRC_LEN)
 		return refuse(pkt, BERTH_PACKET_SHORT, -EBADMSG);
 	decode_rest(pkt, decode_request(pkt, (const u8 *)(bth + 1)));
 	return check_lengths(pkt, total_len);

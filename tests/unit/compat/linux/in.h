@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB */
+/* User-space stand-in for <linux/in.h>. */
+#include <netinet/in.h>
