@@ -27,7 +27,6 @@
 #define HEAP_DIR	"/dev/dma_heap/"
 #define HEAP_PATH	HEAP_DIR "system"
 #define UDMABUF_PATH	"/dev/udmabuf"
-#define BAR_PATH	"/dev/berth_bar"
 #define UDMABUF_LIMIT	"/sys/module/udmabuf/parameters/size_limit_mb"
 
 /**
@@ -48,7 +47,7 @@ int exporter_parse(const char *text, struct exporter *exporter)
 		exporter->path = UDMABUF_PATH;
 	} else if (!strcmp(text, "bar")) {
 		exporter->kind = EXPORTER_BAR;
-		exporter->path = BAR_PATH;
+		exporter->path = BERTH_EXPORTER_BAR_DEV;
 	} else if (text[0] == '/') {
 		exporter->kind = EXPORTER_DEVICE;
 		exporter->path = text;
@@ -68,7 +67,7 @@ static const char *remedy(const struct exporter *exporter)
 	case EXPORTER_UDMABUF:
 		return "the kernel needs CONFIG_UDMABUF, and opening it needs root or group kvm";
 	case EXPORTER_BAR:
-		return "load the exporter of the PCI BAR (berth_exporter.ko), and be root";
+		return "load the exporter of the PCI BAR (modprobe berth_bar_exporter), and be root";
 	default:
 		return "give the path of a dma-buf exporter that you may open";
 	}
