@@ -219,8 +219,9 @@ stop_qemu() {
 	kill -9 "$qemu" 2>/dev/null || true
 	wait "$qemu" 2>/dev/null || true
 	qemu=
-	# The relays may still wait for a writer.
-	{ : >"$work/out" & : >"$work/err" & } 2>/dev/null
+	# The relays end by themselves unless QEMU died before it opened their pipes.
+	sleep 0.2
+	[[ ${#relays[@]} -eq 0 ]] || kill "${relays[@]}" 2>/dev/null || true
 }
 
 boot_until_up() {
