@@ -22,7 +22,7 @@
 #include "ucontext.h"
 #include "udata.h"
 
-/* The driver data of a process and the flags of the verb, as one set of enum berth_create_cq_flags. */
+/* Driver data of a process and flags of the verb, as one set of enum berth_create_cq_flags. */
 static int take_flags(const struct ib_cq_init_attr *attr, struct ib_udata *udata, u32 *flags)
 {
 	struct berth_create_cq_req req = {};
@@ -152,7 +152,7 @@ static bool take_arm(struct berth_cq *cq, const struct berth_cqe *cqe)
 	if (arm == BERTH_CQ_ARM_SOLICITED && !(cqe->flags & BERTH_CQE_SOLICITED) &&
 	    cqe->status == IB_WC_SUCCESS)
 		return false;
-	/* The process may have raised it from solicited to any meanwhile: this entry serves both. */
+	/* The process may have raised it from solicited to any meanwhile: both are served. */
 	return xchg(&cq->ring->arm, BERTH_CQ_ARM_NONE) != BERTH_CQ_ARM_NONE;
 }
 
@@ -169,8 +169,8 @@ static void put_entry(struct berth_cq *cq, const struct berth_cqe *cqe)
 	smp_store_release(&cq->ring->prod, cq->prod);
 }
 
-/* The first entry was lost. No lock of the CQ is held. */
-static void raise_overflow(struct berth_cq *cq)
+/* The first entry was lost. No lock of the CQ is held. Out of line: the fast path needs no stack. */
+static noinline void raise_overflow(struct berth_cq *cq)
 {
 	struct ib_event event = {
 		.device = cq->ib.device,

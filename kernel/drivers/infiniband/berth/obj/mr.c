@@ -20,29 +20,37 @@
 #include "udata.h"
 
 #define MR_VARIANT_BITS	8
-#define MR_INDEX_LIMIT	XA_LIMIT(1, (1U << (32 - MR_VARIANT_BITS)) - 1)
+#define MR_INDEX_BITS	24
+#define MR_INDEX_MASK	((1U << MR_INDEX_BITS) - 1)
+#define MR_INDEX_LIMIT	XA_LIMIT(1, MR_INDEX_MASK)
 
 #define MR_REMOTE_RIGHTS \
 	(IB_ACCESS_REMOTE_READ | IB_ACCESS_REMOTE_WRITE | IB_ACCESS_REMOTE_ATOMIC)
 
 /*
- * Protects mr_next and mr_variant of every device. Not the xa_lock: that is dropped to allocate
- * memory, and another registration could then go round the circle in between.
+ * Protects mr_next of every device: the index to try next, and above it the variant. Not the
+ * xa_lock: that is dropped to allocate memory, and another registration could then go round the
+ * circle in between.
  */
 static DEFINE_MUTEX(key_mutex);
 
 /* Reserve an index; lookups find nothing there until berth_mr_publish(). */
 static int take_key(struct berth_dev *dev, u32 *key)
 {
-	u32 index;
+	u32 index, next, variant;
 	int ret;
 
 	mutex_lock(&key_mutex);
-	ret = xa_alloc_cyclic(&dev->mrs, &index, NULL, MR_INDEX_LIMIT, &dev->mr_next, GFP_KERNEL);
+	next = dev->mr_next & MR_INDEX_MASK;
+	variant = dev->mr_next >> MR_INDEX_BITS;
+	ret = xa_alloc_cyclic(&dev->mrs, &index, NULL, MR_INDEX_LIMIT, &next, GFP_KERNEL);
 	if (ret == 1)
-		dev->mr_variant++;
-	if (ret >= 0)
-		*key = index << MR_VARIANT_BITS | dev->mr_variant;
+		variant++;
+	if (ret >= 0) {
+		*key = index << MR_VARIANT_BITS | (u8)variant;
+		/* next is 2^24 after the last index: the sum is index 0 of the next variant. */
+		dev->mr_next = (variant << MR_INDEX_BITS) + next;
+	}
 	mutex_unlock(&key_mutex);
 
 	if (ret == -EBUSY)

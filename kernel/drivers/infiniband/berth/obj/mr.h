@@ -20,7 +20,7 @@ struct berth_mr {
 	struct ib_mr ib;		/* pd, lkey == rkey, iova, length */
 	u32 key;			/* index << 8 | variant; never 0 */
 	int access;			/* enum ib_access_flags, optional ones removed */
-	bool valid;			/* false after invalidation: every access fails; READ_ONCE */
+	bool valid;			/* false after invalidation: no access; READ_ONCE */
 	bool device_memory;		/* a dma-buf: counted apart */
 	struct berth_window *window;
 	u64 window_offset;		/* of iova in the window */
@@ -64,7 +64,7 @@ int berth_mr_dereg(struct ib_mr *ib, struct ib_udata *udata);
 int berth_mr_invalidate(struct berth_dev *dev, struct ib_pd *pd, u32 rkey);
 int berth_mr_fill_res(struct sk_buff *msg, struct ib_mr *ib);
 
-/* For the makers of MRs: allocate, fill in the memory, publish; destroy accepts a half-built one. */
+/* For makers of MRs: allocate, fill in the memory, publish; destroy accepts a half-built one. */
 int berth_mr_check_access(int access);
 struct berth_mr *berth_mr_alloc(struct ib_pd *pd, u64 iova, u64 length, int access);
 void berth_mr_publish(struct berth_mr *mr);
