@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 /*
  * libFuzzer target for the packet parser. The input's first byte says how much
- * of the packet is at hand and whether more of it lies elsewhere; the rest is
- * the packet. What is at hand sits in a heap block of its exact size, so ASan
- * sees the first byte read too many.
+ * of the packet is at hand, whether more of it lies elsewhere, and whether its
+ * first bytes are bent towards what the parser accepts; the rest is the packet.
+ * What is at hand sits in a heap block of its exact size, so ASan sees the first
+ * byte read too many.
  *
  * What must hold: a verdict and a reason that agree; lengths that add up; and
  * headers that, built again from what was decoded, are the bytes that came in
@@ -16,6 +17,13 @@
 #include "wire/packet.h"
 
 #define ELSEWHERE	4096
+
+/* The first byte of the input. */
+#define KNOB_BENT	0x01
+#define KNOB_ALIGNED	0x02
+#define KNOB_LINEAR	0x04	/* only the linear part is at hand */
+#define KNOB_ELSEWHERE	0x08	/* more payload lies in fragments */
+#define KNOB_CUT	0x80	/* less is at hand than promised */
 
 #define must(cond) do {							\
 	if (!(cond)) {							\
@@ -74,6 +82,14 @@ static void check_accepted(const struct berth_packet *pkt, const u8 *hdr, size_t
 	must(!memcmp(&again, pkt, sizeof(again)));
 }
 
+/* Turn any opcode into one of the table, version 0, and fix the pad count. */
+static void bend(u8 *hdr, size_t total)
+{
+	while (!berth_opcode_find(hdr[0]))
+		hdr[0]++;
+	hdr[1] &= berth_opcode_find(hdr[0])->hdr_len + 4u < total ? 0xf0 : 0xc0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct berth_packet pkt;
@@ -84,16 +100,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!size)
 		return 0;
 	total = size - 1;
+	if (data[0] & KNOB_ALIGNED)
+		total &= ~(size_t)3;
 	avail = total;
-	if (data[0] & 0x80)
+	if (data[0] & KNOB_LINEAR)
 		avail = total < BERTH_HDR_MAX ? total : BERTH_HDR_MAX;
-	if (data[0] & 0x40)
+	if (data[0] & KNOB_ELSEWHERE)
 		total += ELSEWHERE;
-	if (data[0] & 0x20)
-		avail = avail < (data[0] & 0x1f) ? avail : (data[0] & 0x1f);
+	if (data[0] & KNOB_CUT && avail)
+		avail = data[0] % avail;
 	hdr = malloc(avail);
 	if (avail)
 		memcpy(hdr, data + 1, avail);
+	if (data[0] & KNOB_BENT && avail > 1)
+		bend(hdr, total);
 	ret = berth_packet_parse(&pkt, hdr, avail, total);
 	if (ret)
 		check_refusal(&pkt, ret);

@@ -275,6 +275,7 @@ static void cursor__length_promises_too_little(void **state)
 	static const struct shape shape = { 20, { 30, -1 } };
 	struct sk_buff *skb = make(&shape, 1);
 	struct berth_cursor c;
+	u32 avail;
 	u8 got[80];
 
 	/* As after a trim that left the fragment's size alone. */
@@ -282,6 +283,10 @@ static void cursor__length_promises_too_little(void **state)
 	skb->data_len -= 5;
 	assert_int_equal(berth_cursor_init(&c, skb, 0), 0);
 	assert_int_equal(berth_cursor_pull(&c, got, 46), -EBADMSG);
+	assert_int_equal(berth_cursor_init(&c, skb, 20), 0);
+	assert_non_null(berth_cursor_span(&c, &avail));
+	assert_int_equal(avail, 25);
+	assert_int_equal(berth_cursor_init(&c, skb, 0), 0);
 	assert_int_equal(berth_cursor_pull(&c, got, 45), 0);
 	assert_memory_equal(got, content, 45);
 	free_skb(skb);
@@ -289,12 +294,13 @@ static void cursor__length_promises_too_little(void **state)
 
 static void cursor__nested_lists_are_not_read(void **state)
 {
-	static const struct shape outer[2] = { { 10, { -1 } }, { 20, { -1 } } };
+	static const struct shape outer[3] = { { 10, { -1 } }, { 20, { -1 } },
+					       { 40, { -1 } } };
 	static const struct shape inner = { 30, { -1 } };
-	struct sk_buff *skb = make(outer, 2);
+	struct sk_buff *skb = make(outer, 3);
 	struct sk_buff *member = skb_shinfo(skb)->frag_list;
 	struct berth_cursor c;
-	u32 at = 30;
+	u32 at = 70;
 	u8 got[60];
 
 	skb_shinfo(member)->frag_list = make_skb(&inner, &at);

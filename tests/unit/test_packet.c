@@ -241,6 +241,11 @@ static void packet_parse__reads_no_further_than_total(void **state)
 	assert_int_equal(berth_packet_parse(&pkt, bytes, sizeof(bytes), 20), -EBADMSG);
 	assert_int_equal(pkt.reason, BERTH_PACKET_SHORT);
 	assert_int_equal(berth_packet_parse(&pkt, bytes, sizeof(bytes), 32), 0);
+
+	/* What follows a packet of 8 bytes is not its opcode's business either. */
+	bytes[0] = 0xff;
+	assert_int_equal(berth_packet_parse(&pkt, bytes, sizeof(bytes), 8), -EBADMSG);
+	assert_int_equal(pkt.reason, BERTH_PACKET_SHORT);
 }
 
 static void packet_parse__unknown_opcodes(void **state)
