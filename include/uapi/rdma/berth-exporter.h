@@ -29,7 +29,7 @@
 #define BERTH_EXPORTER_VMAP_FAILS	(1U << 1)	/* vmap answers ENOMEM */
 #define BERTH_EXPORTER_MAP_FAILS	(1U << 2)	/* mapping for a device answers EIO */
 #define BERTH_EXPORTER_SLOW		(1U << 3)	/* attaching and mapping take 200 ms each */
-#define BERTH_EXPORTER_BUSY_ONCE	(1U << 4)	/* the first mapping after a move answers EBUSY */
+#define BERTH_EXPORTER_BUSY_ONCE	(1U << 4)	/* first mapping after a move: EBUSY */
 
 /**
  * struct berth_exporter_alloc - make a buffer
