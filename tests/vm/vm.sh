@@ -198,7 +198,12 @@ boot() {
 		cat "$work/out" & relays+=($!)
 		cat "$work/err" >&2 & relays+=($!)
 	fi
-	qemu-system-x86_64 "${args[@]}" <&3 2>"$work/qemu.err" &
+	# Its stdio chardev makes stdin and stdout non-blocking for everybody who shares them: only a terminal may.
+	if [[ -n $interactive ]]; then
+		qemu-system-x86_64 "${args[@]}" <&3 2>"$work/qemu.err" &
+	else
+		qemu-system-x86_64 "${args[@]}" <&3 >"$work/qemu.out" 2>"$work/qemu.err" &
+	fi
 	qemu=$!
 	while kill -0 "$qemu" 2>/dev/null; do
 		if [[ ! -e $work/ctl/up ]]; then
@@ -216,6 +221,12 @@ boot() {
 }
 
 stop_qemu() {
+	local i
+	kill "$qemu" 2>/dev/null || true
+	for ((i = 0; i < 20; i++)); do
+		kill -0 "$qemu" 2>/dev/null || break
+		sleep 0.1
+	done
 	kill -9 "$qemu" 2>/dev/null || true
 	wait "$qemu" 2>/dev/null || true
 	qemu=
