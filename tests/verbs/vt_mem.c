@@ -11,12 +11,7 @@
 #include <linux/dma-heap.h>
 #include <linux/types.h>
 #include <linux/udmabuf.h>
-#if __has_include(<rdma/berth-exporter.h>)
 #include <rdma/berth-exporter.h>
-#else
-struct berth_exporter_alloc { __u64 size; __u32 fd; };
-#define BERTH_EXPORTER_ALLOC 0
-#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,9 +66,9 @@ static int udmabuf_alloc(int dev, size_t size)
 
 static int exporter_alloc(int dev, size_t size)
 {
-	struct berth_exporter_alloc a = { .size = size };
+	struct berth_exporter_alloc a = { .offset = BERTH_EXPORTER_ANYWHERE, .length = size };
 
-	return ioctl(dev, BERTH_EXPORTER_ALLOC, &a) ? -1 : (int)a.fd;
+	return ioctl(dev, BERTH_EXPORTER_ALLOC, &a) ? -1 : a.fd;
 }
 
 int vt_dmabuf_alloc(enum vt_mem kind, size_t size, int *ctl_fd)

@@ -58,10 +58,17 @@ struct vt_dev *vt_open(const char *name)
 	vt_defer(close_device, dev->ctx, "ibv_close_device");
 	CHECK_ERRNO(ibv_query_device(dev->ctx, &dev->attr), 0, "ibv_query_device");
 	CHECK_ERRNO(ibv_query_port(dev->ctx, 1, &dev->port), 0, "ibv_query_port");
-	dev->pd = ibv_alloc_pd(dev->ctx);
-	CHECK(dev->pd, "ibv_alloc_pd on %s: %s", name, strerror(errno));
-	vt_defer(dealloc_pd, dev->pd, "ibv_dealloc_pd");
+	dev->pd = vt_pd_new(dev);
 	return dev;
+}
+
+struct ibv_pd *vt_pd_new(struct vt_dev *dev)
+{
+	struct ibv_pd *pd = ibv_alloc_pd(dev->ctx);
+
+	CHECK(pd, "ibv_alloc_pd on %s: %s", dev->name, strerror(errno));
+	vt_defer(dealloc_pd, pd, "ibv_dealloc_pd");
+	return pd;
 }
 
 static bool is_v4(const union ibv_gid *gid)

@@ -220,6 +220,9 @@ unsigned int vt_mtu_bytes(enum ibv_mtu mtu);
 /** vt_cq_new() - A CQ that is destroyed with the case. */
 struct ibv_cq *vt_cq_new(struct vt_dev *dev, int cqe, struct ibv_comp_channel *chan);
 
+/** vt_pd_new() - A further PD. */
+struct ibv_pd *vt_pd_new(struct vt_dev *dev);
+
 /** vt_ep_create() - CQs and a QP in RESET. @side: which of the two ends of @o. */
 void vt_ep_create(struct vt_ep *ep, struct vt_dev *dev, const struct vt_opts *o, int side);
 
