@@ -3,7 +3,7 @@
  * A libibverbs and a dma-buf exporter for tests of the shim on machines that have neither.
  *
  * Preloaded behind the shim, so that the shim's RTLD_NEXT finds these verbs, and its ioctl() and open() these
- * exporters: dma-bufs are memfds. What was asked for last is kept in fake_state, which the test reads by dlsym().
+ * exporters: dma-bufs are memfds, unless FAKE_VERBS_ONLY asks for real exporters. What was asked for last is kept in fake_state, which the test reads by dlsym().
  * Single-threaded, like the test.
  */
 #define _GNU_SOURCE
@@ -48,6 +48,8 @@ int ioctl(int fd, unsigned long request, ...)
 	va_start(args, request);
 	arg = va_arg(args, void *);
 	va_end(args);
+	if (getenv("FAKE_VERBS_ONLY"))
+		return (int)syscall(SYS_ioctl, fd, request, arg);
 	switch (request) {
 	case DMA_BUF_IOCTL_SYNC: {
 		const struct dma_buf_sync *sync = arg;

@@ -15,6 +15,8 @@ TOOL
 chmod +x "$dir/ib_write_bw"
 export BERTH_PERFTEST_BIN=$dir
 unset LD_PRELOAD BERTH_DMABUF
+# A launcher built with ASan would otherwise refuse to start behind another preloaded library.
+export ASAN_OPTIONS=verify_asan_link_order=0
 
 # expect NAME STATUS PATTERN ARGUMENTS…: of the combined output, which must be one line unless PATTERN is for help.
 expect() {

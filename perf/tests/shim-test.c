@@ -50,7 +50,7 @@ static bool in_dmabuf(const void *addr)
 
 	while (fgets(line, sizeof(line), maps))
 		if (sscanf(line, "%lx-%lx", &start, &end) == 2 && (unsigned long)addr >= start &&
-		    (unsigned long)addr < end && strstr(line, "fake-dmabuf"))
+		    (unsigned long)addr < end && (strstr(line, "fake-dmabuf") || strstr(line, "/dmabuf")))
 			found = true;
 	fclose(maps);
 	return found;
