@@ -14,6 +14,7 @@ exec </dev/null >/dev/kmsg 2>&1
 set -u
 # shellcheck disable=SC1091
 . /ctl/env
+[[ -z ${BERTH_TRACE_BOOT:-} ]] || set -x
 
 finish() {
 	dmesg >/ctl/dmesg 2>/dev/null

@@ -55,7 +55,7 @@ kmod_build_locked() {
 	local flavour=$1 dst=$BUILD/kmod/$1 sum
 	mkdir -p "$dst"
 	kmod_sync "$dst"
-	sum=$(cd "$dst" && { echo "$KVER"; find . -type f \( -name '*.[chS]' -o -name Kbuild -o -name Makefile \) ! -name '*.mod.c' \
+	sum=$(cd "$dst" && { echo "$KVER ${BERTH_KDIRS:-}"; find . -type f \( -name '*.[chS]' -o -name Kbuild -o -name Makefile \) ! -name '*.mod.c' \
 		-exec sha256sum {} + | sort -k2; } | sha256sum)
 	[[ "$sum" != "$(cat "$dst/.built" 2>/dev/null)" ]] || return 0
 	rm -f "$dst/.built"
@@ -65,7 +65,7 @@ kmod_build_locked() {
 	echo "$sum" >"$dst/.built"
 }
 
-# kmod_build FLAVOUR: sets KLAYER.
+# kmod_build FLAVOUR: sets KLAYER. BERTH_KDIRS in the environment limits the directories (see kernel/Kbuild).
 kmod_build() {
 	need make gcc gcc-12 binutils
 	with_lock "kmod-$1" kmod_build_locked "$1"

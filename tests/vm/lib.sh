@@ -5,7 +5,7 @@
 # generated goes. Messages go to stderr, so that stdout belongs to what was asked for.
 
 TOP=${TOP:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)}
-BUILD=$TOP/build
+BUILD=${BERTH_BUILD:-$TOP/build}
 VMDIR=$TOP/tests/vm
 DEPS=$BUILD/deps
 STAGE=$BUILD/stage

@@ -37,6 +37,9 @@ berth1), MTU 4200; rdma_rxe at hand (modprobe rdma_rxe); a 256 MiB PCI BAR of de
   --kvm, --tcg    insist on KVM, or never try it
   --quiet         say nothing about the boot
 
+With --no-berth, what does not compile is shown but does not stop the boot; berth_netmem and the test exporters
+are then built alone if they can be. BERTH_BUILD=DIR keeps everything in DIR instead of build/.
+
 Environment of CMD: BERTH_TESTS (programs of tests/verbs), BERTH_TOP (the source tree), BERTH_BAR_SIZE (bytes),
 BERTH_FLAVOUR (stock or debug), and any BERTH_* of the caller.
 
@@ -98,14 +101,20 @@ prepare() {
 	make_build_dir 300
 	need qemu-system-x86 kmod iproute2 procps ibverbs-utils perftest ibverbs-providers
 	kernel_get "$flavour"
-	if [[ -z $nobuild ]]; then
+	KLAYER=$BUILD/kmod/$flavour/layer
+	if [[ -n $nobuild ]]; then
+		[[ -d $KLAYER ]] || die "nothing was built yet: run without --no-build"
+	elif [[ -n $berth ]]; then
 		build_user
 		kmod_build "$flavour"
 	else
-		KLAYER=$BUILD/kmod/$flavour/layer
-		[[ -d $KLAYER ]] || die "nothing was built yet: run without --no-build"
-		mkdir -p "$STAGE"
+		# Nothing of ours has to work here, so what does not compile is only told.
+		(build_user) || say "user space did not build: going on with the last that did (--no-berth)"
+		(kmod_build "$flavour") ||
+			(BERTH_KDIRS=drivers/infiniband/netmem kmod_build "$flavour") ||
+			say "the modules did not build: going on without (--no-berth)"
 	fi
+	mkdir -p "$STAGE" "$KLAYER"
 	initrd_get "$flavour"
 	choose_accel
 }
