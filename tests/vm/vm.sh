@@ -124,10 +124,11 @@ write_ctl() {
 	local v
 	mkdir -p "$work/ctl"
 	cp "$VMDIR/guest.sh" "$work/ctl/guest.sh"
+	[[ -z $out ]] || : >"$work/ctl/want-out"
 	[[ ${#cmd[@]} -gt 0 ]] || cmd=(bash)
 	printf '%s\0' "${cmd[@]}" >"$work/ctl/cmd"
 	{
-		echo "CWD=$(printf %q "$PWD") BERTH=$berth OUT=${out:+1} STDIN=${stdin:+1} INTERACTIVE=$interactive"
+		echo "CWD=$(printf %q "$PWD") BERTH=$berth STDIN=${stdin:+1} INTERACTIVE=$interactive"
 		[[ -z $interactive ]] || stty size 2>/dev/null | sed 's/\(.*\) \(.*\)/ROWS=\1 COLS=\2/'
 		while IFS= read -r v; do
 			printf 'export %s=%q\n' "$v" "${!v}"
@@ -169,7 +170,7 @@ keep_logs() {
 qemu_args() {
 	args=(-machine q35 -m "$mem" -nodefaults -no-user-config -display none -no-reboot
 		-kernel "$KIMAGE" -initrd "$INITRD"
-		-append "console=ttyS0 loglevel=5 panic=-1 log_buf_len=8M net.ifnames=0 mitigations=off ${BERTH_APPEND:-}"
+		-append "console=ttyS0 loglevel=5 panic=-1 printk.devkmsg=on log_buf_len=8M net.ifnames=0 mitigations=off ${BERTH_APPEND:-}"
 		-chardev "file,id=con,path=$work/console.log" -serial chardev:con
 		-device virtio-rng-pci
 		-object "memory-backend-file,id=bar,share=on,mem-path=$bar,size=$BAR_SIZE"
@@ -198,6 +199,12 @@ qemu_args() {
 	esac
 }
 
+# QEMU 7.2 sometimes lets a processor see half of an instruction that the other one is patching.
+early_int3() {
+	[[ ! -e $work/ctl/up ]] && grep -qs 'Oops: int3' "$work/console.log" &&
+		grep -qs 'RIP: .*:sched_clock_cpu+' "$work/console.log"
+}
+
 # One attempt. Returns 0 when QEMU ended by itself, 2 for "boot again", 3 when KVM did not start, 124 on timeout.
 boot() {
 	local relays=() started=$SECONDS
@@ -216,8 +223,7 @@ boot() {
 	qemu=$!
 	while kill -0 "$qemu" 2>/dev/null; do
 		if [[ ! -e $work/ctl/up ]]; then
-			grep -qs 'Oops: int3' "$work/console.log" && grep -qs 'RIP: .*sched_clock_cpu' "$work/console.log" &&
-				{ stop_qemu; return 2; }
+			! early_int3 || { stop_qemu; return 2; }
 			[[ $accel != kvm ]] || ((SECONDS - started < 20)) || { stop_qemu; return 3; }
 		fi
 		((SECONDS - started < timeout)) || { stop_qemu; return 124; }
@@ -226,6 +232,7 @@ boot() {
 	wait "$qemu" || { sed 's/^/qemu: /' "$work/qemu.err" >&2; }
 	qemu=
 	[[ ${#relays[@]} -eq 0 ]] || wait "${relays[@]}" || true
+	! early_int3 || return 2
 	return 0
 }
 
