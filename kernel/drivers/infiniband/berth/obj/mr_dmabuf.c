@@ -12,7 +12,10 @@
 #include <linux/dma-buf.h>
 #include <linux/fs.h>
 #include <linux/overflow.h>
+#include "../compat.h"
 #include "mr.h"
+
+BERTH_IMPORT_NS(DMA_BUF);
 
 /* Range and rights against the dma-buf. The low bits of offset and iova agree, as for pages. */
 static int check_range(const struct dma_buf *dmabuf, u64 offset, u64 length, u64 iova, int access)
