@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Chunk pools under load: many threads on one pool, what an allocation costs. See netmem_test.h. */
+#include <linux/ktime.h>
+#include <linux/slab.h>
+
+#include "netmem_test.h"
+
+#define LOAD_THREADS	6
+#define LOAD_CHUNKS	48
+#define LOAD_HELD	10
+#define LOAD_ROUNDS	20000
+
+struct load {
+	struct berth_chunks *chunks;
+	atomic_t owned[LOAD_CHUNKS];
+	atomic_t twice;
+	atomic_t given;
+	atomic_t none;
+};
+
+static void load_take(struct load *load, struct berth_netmem *nm)
+{
+	*nm = berth_chunk_alloc(load->chunks);
+	if (berth_netmem_is_none(*nm)) {
+		atomic_inc(&load->none);
+		return;
+	}
+	atomic_inc(&load->given);
+	if (atomic_xchg(&load->owned[berth_chunk_index(*nm)], 1))
+		atomic_inc(&load->twice);
+}
+
+static void load_give(struct load *load, struct berth_netmem *nm)
+{
+	if (berth_netmem_is_none(*nm))
+		return;
+	atomic_set(&load->owned[berth_chunk_index(*nm)], 0);
+	berth_chunk_put(*nm);
+	*nm = berth_netmem_none();
+}
+
+/* Hold a varying number of chunks; together the threads want more than there are. */
+static void load_main(struct nt_threads *threads, int self)
+{
+	struct berth_netmem nm[LOAD_HELD] = {};
+	struct load *load = threads->arg;
+	u32 random = self + 1;
+	int i;
+
+	for (i = 0; i < LOAD_ROUNDS; i++) {
+		u32 slot;
+
+		random = random * 1664525 + 1013904223;
+		slot = (random >> 16) % LOAD_HELD;
+		if (berth_netmem_is_none(nm[slot]))
+			load_take(load, &nm[slot]);
+		else
+			load_give(load, &nm[slot]);
+		if (!(i & 63))
+			cond_resched();
+	}
+	for (i = 0; i < LOAD_HELD; i++)
+		load_give(load, &nm[i]);
+}
+
+/* Threads on all CPUs: no chunk has two owners, and none is lost in a cache. */
+void test_percpu(struct nt *t)
+{
+	struct berth_area *area = nt_area(t, 0);
+	struct load *load = kzalloc(sizeof(*load), GFP_KERNEL);
+	struct berth_netmem nm[LOAD_CHUNKS];
+	struct berth_chunk_account a;
+	struct nt_threads threads;
+	int err, i;
+
+	if (!area || !CHECK(t, load, "no memory"))
+		goto free_load;
+	load->chunks = berth_chunks_create(area, PAGE_SIZE, 0, LOAD_CHUNKS);
+	if (!CHECK(t, !IS_ERR(load->chunks), "create: error %ld", PTR_ERR(load->chunks)))
+		goto free_load;
+	err = nt_threads_start(&threads, LOAD_THREADS, load_main, load);
+	if (CHECK(t, !err, "threads: error %d", err))
+		nt_threads_join(&threads);
+	CHECK(t, !atomic_read(&load->twice), "%d chunks had two owners", atomic_read(&load->twice));
+	CHECK(t, atomic_read(&load->given) > LOAD_ROUNDS, "only %d given",
+	      atomic_read(&load->given));
+	berth_chunks_account(load->chunks, &a);
+	CHECK(t, !a.allocated && a.exhausted == atomic_read(&load->none),
+	      "%u allocated at the end, exhausted %llu times, not %d", a.allocated, a.exhausted,
+	      atomic_read(&load->none));
+	/* Caches of other CPUs are full now; all chunks can be had all the same. */
+	for (i = 0; i < LOAD_CHUNKS; i++) {
+		nm[i] = berth_chunk_alloc(load->chunks);
+		CHECK(t, !berth_netmem_is_none(nm[i]), "only %d can be had", i);
+	}
+	for (i = 0; i < LOAD_CHUNKS; i++)
+		berth_chunk_put(nm[i]);
+	CHECK(t, !berth_chunks_destroy(load->chunks), "chunks are out");
+free_load:
+	kfree(load);
+	berth_area_put(area);
+}
+
+static void last_put_main(struct nt_threads *threads, int self)
+{
+	struct berth_netmem *nm = threads->arg;
+
+	berth_chunk_put(nm[self]);
+}
+
+/* Chunks come back from several CPUs while the pool is being destroyed. */
+void test_last_put(struct nt *t)
+{
+	struct berth_area *area = nt_area(t, 0);
+	struct nt_threads threads;
+	struct berth_netmem nm[4];
+	int round, err, i;
+
+	for (round = 0; area && round < 20 && !nt_failed(t); round++) {
+		struct berth_chunks *chunks;
+
+		/* The pool before may still wait for its last chunk. */
+		for (i = 0; i < 500; i++) {
+			chunks = berth_chunks_create(area, PAGE_SIZE, 0, 4);
+			if (chunks != ERR_PTR(-EBUSY))
+				break;
+			schedule_timeout_uninterruptible(1);
+		}
+		if (!CHECK(t, !IS_ERR(chunks), "create: error %ld", PTR_ERR(chunks)))
+			break;
+		for (i = 0; i < 4; i++)
+			nm[i] = berth_chunk_alloc(chunks);
+		err = nt_threads_start(&threads, 4, last_put_main, nm);
+		CHECK(t, !err, "threads: error %d", err);
+		berth_chunks_destroy(chunks);
+		if (!err)
+			nt_threads_join(&threads);
+	}
+	berth_area_put(area);
+}
+
+#define COST_ROUNDS	20000
+
+/* Nanoseconds for an allocation and a release, the best of several runs. */
+static u64 cost_of(struct nt *t, struct berth_area *area, u32 count)
+{
+	struct berth_chunks *chunks = berth_chunks_create(area, PAGE_SIZE, 0, count);
+	u64 best = U64_MAX;
+	int run, i;
+
+	if (!CHECK(t, !IS_ERR(chunks), "create: error %ld", PTR_ERR(chunks)))
+		return 0;
+	for (run = 0; run < 7; run++) {
+		u64 start = ktime_get_ns();
+
+		for (i = 0; i < COST_ROUNDS; i++)
+			berth_chunk_put(berth_chunk_alloc(chunks));
+		best = min(best, ktime_get_ns() - start);
+		cond_resched();
+	}
+	CHECK(t, !berth_chunks_destroy(chunks), "chunks are out");
+	return best / COST_ROUNDS;
+}
+
+/* The cost does not depend on the size of the pool. */
+void test_cost(struct nt *t)
+{
+	struct berth_area *area = nt_area(t, 0);
+	u64 few, many;
+	u32 all;
+
+	if (!area)
+		return;
+	all = berth_area_size(area) >> PAGE_SHIFT;
+	few = cost_of(t, area, 16);
+	many = cost_of(t, area, all);
+	CHECK(t, many < 3 * few + 100, "%llu ns from 16 chunks, %llu ns from %u", few, many, all);
+	t->run->value = many;
+	berth_area_put(area);
+}
