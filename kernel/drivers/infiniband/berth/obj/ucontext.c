@@ -16,7 +16,8 @@
  * @udata: struct berth_alloc_ucontext_req and _resp.
  *
  * Context: process; sleeps.
- * Return: 0; -EPROTONOSUPPORT: the provider does not speak this ABI; -EINVAL: driver data that is
+ * Return: 0; -EPROTO: the provider does not speak this ABI (not -EPROTONOSUPPORT: with that uverbs
+ * says that it knows no such method, and warns when a driver does); -EINVAL: driver data that is
  * short, or set where it must be zero; -ENOSPC, -EFAULT.
  */
 int berth_ucontext_alloc(struct ib_ucontext *ib, struct ib_udata *udata)
@@ -37,7 +38,7 @@ int berth_ucontext_alloc(struct ib_ucontext *ib, struct ib_udata *udata)
 		ibdev_warn_ratelimited(ib->device,
 				       "the provider speaks ABI %u to %u, this module %u: install both from one release\n",
 				       req.abi_min, req.abi_max, BERTH_ABI_VERSION);
-		return -EPROTONOSUPPORT;
+		return -EPROTO;
 	}
 	return berth_udata_copy_out(udata, &resp, sizeof(resp));
 }
