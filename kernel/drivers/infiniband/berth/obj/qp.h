@@ -43,7 +43,8 @@ struct berth_qp {
 	unsigned int mtu;		/* path MTU in bytes */
 	int access;			/* what the peer may do, enum ib_access_flags */
 	bool sig_all;
-	bool fatal_raised;		/* an affiliated error event was raised in this life */
+	bool failed;			/* about to go to error: send, answer, complete no more */
+	int fail_event;			/* enum ib_event_type to raise then, or BERTH_NO_EVENT */
 	refcount_t refs;
 	struct completion drained;
 	struct rcu_head rcu;
@@ -80,6 +81,9 @@ void berth_qp_put(struct berth_qp *qp);
 
 /* The doorbell: arg as in BERTH_IOC_RING; process context. 0, or -EINVAL: not a QP of uctx. */
 int berth_qp_doorbell(struct berth_ucontext *uctx, u32 arg);
+
+/* Where requester and responder go on when their budget is used up. */
+extern struct workqueue_struct *berth_qp_wq;
 
 int berth_qp_module_init(void);
 void berth_qp_module_fini(void);

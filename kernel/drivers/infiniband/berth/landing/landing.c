@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Resolving keys to segments, and moving bytes between segments, skbs and kernel buffers.
+ *
+ * Context: bottom halves disabled (softirq, or a spinlock taken with _bh), which is the RCU
+ * read-side section that keeps MRs and windows alive.
+ *
+ * Errors: -EACCES key, PD, right or bounds; -EKEYREVOKED the memory is gone for good; -EAGAIN it is
+ * being moved, try later. Anything but 0 from a resolve has touched no memory.
+ */
+#include <berth/netmem.h>
+#include "landing.h"
+#include "../obj/mr.h"
+#include "../stats.h"
+#include "../trace.h"
+
+/* A window that is not ready must not be found out in the middle of a message. */
+static int window_ready(const struct berth_window *window)
+{
+	switch (berth_window_state(window)) {
+	case BERTH_WINDOW_READY:
+		return 0;
+	case BERTH_WINDOW_MOVING:
+		return -EAGAIN;
+	default:
+		return -EKEYREVOKED;
+	}
+}
+
+/**
+ * berth_landing_range - the segment that a key and an address name
+ * @dev: device whose keys are meant
+ * @pd: protection domain that the MR must belong to
+ * @rkey: lkey or rkey
+ * @addr: first byte, in the MR's own addresses
+ * @length: bytes; with 0 the key is not looked at (IBTA 9.6.3.1, o9-xx: zero-length operations)
+ * @access: enum ib_access_flags that the MR must grant
+ * @seg: receives the segment
+ *
+ * Context: RCU read side. Return: 0, -EACCES, -EAGAIN, -EKEYREVOKED.
+ */
+int berth_landing_range(struct berth_dev *dev, const struct ib_pd *pd, u32 rkey, u64 addr,
+			u32 length, int access, struct berth_seg *seg)
+{
+	const struct berth_mr *mr;
+
+	if (!length) {
+		*seg = (struct berth_seg){};
+		return 0;
+	}
+	mr = berth_mr_find(dev, rkey);
+	if (!mr || mr->ib.pd != pd || !berth_mr_covers(mr, addr, length, access))
+		return -EACCES;
+
+	seg->window = mr->window;
+	seg->offset = mr->window_offset + (addr - mr->ib.iova);
+	seg->length = length;
+	seg->device_memory = mr->device_memory;
+	return window_ready(mr->window);
+}
+
+/**
+ * berth_landing_resolve - segments of a scatter/gather list
+ * @dev: device whose keys are meant
+ * @pd: protection domain of the QP
+ * @sge: private copy of the list
+ * @count: entries
+ * @need: bytes of the list that will be used; entries behind them are not looked at
+ * @access: rights every entry needs (IB_ACCESS_LOCAL_WRITE for receives, 0 for sends)
+ * @seg: receives up to @count segments, @need bytes together
+ *
+ * Context: RCU read side. Return: the number of segments, or the first error of the list as of
+ * berth_landing_range(); -ERANGE: the list is shorter than @need.
+ */
+int berth_landing_resolve(struct berth_dev *dev, const struct ib_pd *pd,
+			  const struct berth_sge *sge, u32 count, u32 need, int access,
+			  struct berth_seg *seg)
+{
+	u32 i;
+	int ret;
+
+	for (i = 0; i < count && need; i++) {
+		u32 n = min(sge[i].length, need);
+
+		ret = berth_landing_range(dev, pd, sge[i].lkey, sge[i].addr, n, access, &seg[i]);
+		if (ret)
+			return ret;
+		need -= n;
+	}
+	return need ? -ERANGE : i;
+}
+
+/* A place in a segment list. */
+struct place {
+	const struct berth_seg *seg;
+	const struct berth_seg *end;
+	u32 offset;		/* in *seg */
+};
+
+/* Skips empty and finished segments; false at the end of the list. */
+static bool place_settle(struct place *p)
+{
+	while (p->seg < p->end && p->offset >= p->seg->length) {
+		p->offset -= p->seg->length;
+		p->seg++;
+	}
+	return p->seg < p->end;
+}
+
+static struct place place_at(struct berth_segs segs, u32 offset)
+{
+	return (struct place){ segs.seg, segs.seg + segs.count, offset };
+}
+
+static u32 place_left(const struct place *p)
+{
+	return p->seg->length - p->offset;
+}
+
+static int place_read(const struct place *p, void *dst, u32 n)
+{
+	if (!p->seg->window) {
+		memcpy(dst, p->seg->bytes + p->offset, n);
+		return 0;
+	}
+	return berth_window_read(p->seg->window, p->seg->offset + p->offset, dst, n);
+}
+
+static int place_write(const struct place *p, const void *src, u32 n)
+{
+	return berth_window_write(p->seg->window, p->seg->offset + p->offset, src, n);
+}
+
+static void count_landed(struct berth_dev *dev, const struct place *p, u32 n)
+{
+	berth_count_add(dev, p->seg->device_memory ? BERTH_CNT_DEVICE_BYTES : BERTH_CNT_HOST_BYTES,
+			n);
+}
+
+/**
+ * berth_landing_gather - copy from segments into a kernel buffer
+ * @dst: buffer of @length bytes
+ * @src: segments
+ * @offset: where to begin in the list
+ * @length: bytes; the list must hold them
+ *
+ * Context: RCU read side. Return: 0, -EAGAIN, -EKEYREVOKED; -ERANGE: the list is too short.
+ */
+int berth_landing_gather(void *dst, struct berth_segs src, u32 offset, u32 length)
+{
+	struct place p = place_at(src, offset);
+	int ret;
+
+	while (length) {
+		u32 n;
+
+		if (!place_settle(&p))
+			return -ERANGE;
+		n = min(length, place_left(&p));
+		ret = place_read(&p, dst, n);
+		if (ret)
+			return ret;
+		dst += n;
+		p.offset += n;
+		length -= n;
+	}
+	return 0;
+}
+
+/**
+ * berth_landing_from_skb - copy payload of a packet into segments
+ * @dev: for counters
+ * @dst: segments
+ * @offset: where to begin in the list
+ * @src: cursor at the payload; stands behind it afterwards
+ * @length: bytes; the list must hold them
+ *
+ * Context: RCU read side. Return: 0, -EAGAIN, -EKEYREVOKED, -ERANGE; -EFAULT: the packet's bytes
+ * cannot be read.
+ */
+int berth_landing_from_skb(struct berth_dev *dev, struct berth_segs dst, u32 offset,
+			   struct berth_cursor *src, u32 length)
+{
+	struct place p = place_at(dst, offset);
+	int ret;
+
+	trace_berth_landing(dev, length, false);
+	while (length) {
+		const void *bytes;
+		u32 n;
+
+		bytes = berth_cursor_span(src, &n);
+		if (!bytes)
+			return -EFAULT;
+		if (!place_settle(&p))
+			return -ERANGE;
+		n = min3(length, n, place_left(&p));
+		ret = place_write(&p, bytes, n);
+		if (ret)
+			return ret;
+		count_landed(dev, &p, n);
+		ret = berth_cursor_skip(src, n);
+		if (ret)
+			return ret;
+		p.offset += n;
+		length -= n;
+	}
+	return 0;
+}
+
+/**
+ * berth_landing_copy - copy from segments to segments, once
+ * @dev: for counters
+ * @dst: destination segments; none of them inline
+ * @dst_offset: where to begin in @dst
+ * @src: source segments
+ * @src_offset: where to begin in @src
+ * @length: bytes; both lists must hold them
+ *
+ * Context: RCU read side. Return: 0, -EAGAIN, -EKEYREVOKED, -ERANGE.
+ */
+int berth_landing_copy(struct berth_dev *dev, struct berth_segs dst, u32 dst_offset,
+		       struct berth_segs src, u32 src_offset, u32 length)
+{
+	struct place d = place_at(dst, dst_offset);
+	struct place s = place_at(src, src_offset);
+	int ret;
+
+	trace_berth_landing(dev, length, true);
+	berth_count_add(dev, BERTH_CNT_LOCAL_BYTES, length);
+	while (length) {
+		u32 n;
+
+		if (!place_settle(&d) || !place_settle(&s))
+			return -ERANGE;
+		n = min3(length, place_left(&d), place_left(&s));
+		if (s.seg->window)
+			ret = berth_window_copy(d.seg->window, d.seg->offset + d.offset,
+						s.seg->window, s.seg->offset + s.offset, n);
+		else
+			ret = place_write(&d, s.seg->bytes + s.offset, n);
+		if (ret)
+			return ret;
+		count_landed(dev, &d, n);
+		d.offset += n;
+		s.offset += n;
+		length -= n;
+	}
+	return 0;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Landing: the only code that touches payload bytes.
+ *
+ * Both ends of a transfer are lists of segments: pieces of windows (MRs) that berth_landing_resolve()
+ * or berth_landing_range() made from keys and addresses after checking key, PD, rights and bounds of
+ * all of them, so that a refused transfer has touched nothing. Bytes are then moved once.
+ *
+ * Segments point into MRs: they are valid only within the RCU read-side section (bottom halves
+ * disabled) in which they were resolved, and are resolved again for the next piece of a message.
+ */
+#ifndef BERTH_LANDING_H
+#define BERTH_LANDING_H
+
+#include <rdma/ib_verbs.h>
+#include <rdma/berth-abi.h>
+#include "../dev.h"
+#include "../wire/cursor.h"
+
+struct berth_window;
+
+struct berth_seg {
+	struct berth_window *window;	/* NULL: @bytes */
+	union {
+		u64 offset;		/* in window */
+		const u8 *bytes;	/* inline payload; only as a source */
+	};
+	u32 length;
+	bool device_memory;
+};
+
+struct berth_segs {
+	const struct berth_seg *seg;
+	u32 count;
+};
+
+int berth_landing_resolve(struct berth_dev *dev, const struct ib_pd *pd,
+			  const struct berth_sge *sge, u32 count, u32 need, int access,
+			  struct berth_seg *seg);
+int berth_landing_range(struct berth_dev *dev, const struct ib_pd *pd, u32 rkey, u64 addr,
+			u32 length, int access, struct berth_seg *seg);
+
+int berth_landing_gather(void *dst, struct berth_segs src, u32 offset, u32 length);
+int berth_landing_from_skb(struct berth_dev *dev, struct berth_segs dst, u32 offset,
+			   struct berth_cursor *src, u32 length);
+int berth_landing_copy(struct berth_dev *dev, struct berth_segs dst, u32 dst_offset,
+		       struct berth_segs src, u32 src_offset, u32 length);
+
+#endif

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Queue pairs: create, find, ring, query, destroy. The state machine is in qp_modify.c, the way into
+ * error in qp_state.c.
+ *
+ * All QPs of all devices share one table, so that a number names one QP on this host. It is read
+ * under RCU by packets and doorbells.
+ *
+ * Context: process, but for find, get and put, which any context may call.
+ */
+#include <linux/mm.h>
+#include <linux/random.h>
+#include <linux/xarray.h>
+#include <rdma/uverbs_ioctl.h>
+#include "../rc/req.h"
+#include "../rc/rsp.h"
+#include "../stats.h"
+#include "cq.h"
+#include "qp_state.h"
+#include "shared.h"
+#include "ucontext.h"
+#include "udata.h"
+
+/* 0 and 1 are special QPs; the top one means multicast. */
+#define QPN_FIRST	0x10
+#define QPN_LAST	0xfffffe
+
+static DEFINE_XARRAY_ALLOC(qps);
+static u32 qpn_next;
+struct workqueue_struct *berth_qp_wq;
+
+int berth_qp_module_init(void)
+{
+	berth_qp_wq = alloc_workqueue("berth", WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_SYSFS, 0);
+	if (!berth_qp_wq)
+		return -ENOMEM;
+	qpn_next = get_random_u32_inclusive(QPN_FIRST, QPN_LAST);
+	return 0;
+}
+
+void berth_qp_module_fini(void)
+{
+	WARN_ON(!xa_empty(&qps));
+	destroy_workqueue(berth_qp_wq);
+}
+
+/**
+ * berth_qp_get - the QP of a number, with a reference
+ *
+ * Context: any. Return: the QP, or NULL; berth_qp_put() it.
+ */
+struct berth_qp *berth_qp_get(u32 qpn)
+{
+	struct berth_qp *qp;
+
+	rcu_read_lock();
+	qp = xa_load(&qps, qpn);
+	if (qp && !refcount_inc_not_zero(&qp->refs))
+		qp = NULL;
+	rcu_read_unlock();
+	return qp;
+}
+
+void berth_qp_put(struct berth_qp *qp)
+{
+	if (refcount_dec_and_test(&qp->refs))
+		complete(&qp->drained);
+}
+
+/**
+ * berth_qp_doorbell - a process has posted work
+ * @uctx: its context; the QP must belong to it
+ * @arg: BERTH_IOC_RING argument
+ *
+ * Context: process. Return: 0 or -EINVAL.
+ */
+int berth_qp_doorbell(struct berth_ucontext *uctx, u32 arg)
+{
+	struct berth_qp *qp;
+
+	if (arg & ~(BERTH_RING_QPN_MASK | BERTH_RING_SQ | BERTH_RING_RQ))
+		return -EINVAL;
+	qp = berth_qp_get(arg & BERTH_RING_QPN_MASK);
+	if (!qp)
+		return -EINVAL;
+	if (qp->uctx != uctx) {
+		berth_qp_put(qp);
+		return -EINVAL;
+	}
+	berth_count(qp->dev, BERTH_CNT_DOORBELLS);
+	if (arg & BERTH_RING_RQ) {
+		spin_lock_bh(&qp->rq.lock);
+		if (qp->state == IB_QPS_ERR)
+			berth_rq_flush(qp);
+		spin_unlock_bh(&qp->rq.lock);
+	}
+	if (arg & BERTH_RING_SQ)
+		berth_req_run(qp, BERTH_BUDGET_DOORBELL);
+	berth_qp_put(qp);
+	return 0;
+}
+
+static int check_init(const struct ib_qp_init_attr *init)
+{
+	const struct ib_qp_cap *cap = &init->cap;
+
+	if (init->qp_type != IB_QPT_RC || init->create_flags || init->srq || init->rwq_ind_tbl)
+		return -EOPNOTSUPP;
+	if (!init->send_cq || !init->recv_cq)
+		return -EINVAL;
+	if (cap->max_send_wr > BERTH_MAX_WR || cap->max_recv_wr > BERTH_MAX_WR ||
+	    cap->max_send_sge > BERTH_MAX_SGE || cap->max_recv_sge > BERTH_MAX_SGE ||
+	    cap->max_inline_data > BERTH_MAX_INLINE)
+		return -EINVAL;
+	return 0;
+}
+
+/* Lays header, SQ and RQ out in one shared piece of memory. */
+static int rings_alloc(struct berth_qp *qp, struct berth_create_qp_resp *resp)
+{
+	u32 sq_bytes = qp->sq.entries * qp->sq.ring_stride;
+	u32 rq_bytes = qp->rq.entries * qp->rq.stride;
+	u32 sq_offset = sizeof(struct berth_qp_ring);
+	u32 rq_offset = ALIGN(sq_offset + sq_bytes, 64);
+
+	qp->shared = berth_shared_alloc(qp->uctx ? &qp->uctx->ib : NULL,
+					PAGE_ALIGN(rq_offset + rq_bytes));
+	if (IS_ERR(qp->shared))
+		return PTR_ERR(qp->shared);
+	qp->ring = qp->shared->va;
+	qp->sq.ring = qp->shared->va + sq_offset;
+	qp->rq.ring = qp->shared->va + rq_offset;
+
+	*resp = (struct berth_create_qp_resp){
+		.mmap_offset = qp->uctx ? berth_shared_mmap_offset(qp->shared) : 0,
+		.mmap_size = qp->shared->size,
+		.sq_offset = sq_offset,
+		.sq_entries = qp->sq.entries,
+		.sq_stride = qp->sq.ring_stride,
+		.rq_offset = rq_offset,
+		.rq_entries = qp->rq.entries,
+		.rq_stride = qp->rq.stride,
+	};
+	return 0;
+}
+
+static void free_memory(struct berth_qp *qp)
+{
+	berth_rq_fini(qp);
+	berth_sq_fini(qp);
+	kfree_rcu(qp, rcu);
+}
+
+static struct berth_qp *alloc_memory(struct ib_qp *ib, const struct ib_qp_init_attr *init,
+				     struct ib_udata *udata)
+{
+	struct berth_qp *qp = kzalloc(sizeof(*qp), GFP_KERNEL_ACCOUNT);
+	int err;
+
+	if (!qp)
+		return ERR_PTR(-ENOMEM);
+	qp->dev = berth_dev(ib->device);
+	qp->ib = ib;
+	qp->pd = ib->pd;
+	qp->send_cq = berth_cq(init->send_cq);
+	qp->recv_cq = berth_cq(init->recv_cq);
+	qp->uctx = udata ? rdma_udata_to_drv_context(udata, struct berth_ucontext, ib) : NULL;
+	qp->sig_all = init->sq_sig_type == IB_SIGNAL_ALL_WR;
+	qp->state = IB_QPS_RESET;
+	qp->mtu = 256;
+	qp->cap = init->cap;
+	refcount_set(&qp->refs, 1);
+	init_completion(&qp->drained);
+	mutex_init(&qp->state_mutex);
+
+	/* Both initialise their locks, timers and works first: free_memory() fits from here on. */
+	err = berth_sq_init(qp, &init->cap);
+	if (!err)
+		err = berth_rq_init(qp, &init->cap);
+	if (err) {
+		free_memory(qp);
+		return ERR_PTR(err);
+	}
+	return qp;
+}
+
+static int publish(struct berth_qp *qp)
+{
+	int err = xa_alloc_cyclic(&qps, &qp->qpn, qp, XA_LIMIT(QPN_FIRST, QPN_LAST), &qpn_next,
+				  GFP_KERNEL_ACCOUNT);
+
+	return err < 0 ? err : 0;
+}
+
+/* Takes the QP out of everybody's reach and waits for those who have it. */
+static void unpublish(struct berth_qp *qp)
+{
+	xa_erase(&qps, qp->qpn);
+	berth_qp_put(qp);
+	wait_for_completion(&qp->drained);
+	/* Timer and works hold no reference; each may start the other, the timer for the last time. */
+	timer_shutdown_sync(&qp->sq.timer);
+	cancel_work_sync(&qp->sq.work);
+	cancel_work_sync(&qp->rq.work);
+}
+
+int berth_qp_create(struct ib_qp *ib, struct ib_qp_init_attr *init, struct ib_udata *udata)
+{
+	struct berth_create_qp_resp resp;
+	struct berth_create_qp_req req;
+	struct berth_qp *qp;
+	int err;
+
+	err = check_init(init);
+	if (err)
+		return err;
+	if (udata) {
+		err = berth_udata_copy_in(udata, &req, sizeof(req));
+		if (err)
+			return err;
+		if (req.reserved)
+			return -EINVAL;
+		if (req.flags)
+			return -EOPNOTSUPP;
+	}
+
+	qp = alloc_memory(ib, init, udata);
+	if (IS_ERR(qp))
+		return PTR_ERR(qp);
+	err = rings_alloc(qp, &resp);
+	if (err)
+		goto free_qp;
+	err = publish(qp);
+	if (err)
+		goto free_rings;
+	if (udata) {
+		err = berth_udata_copy_out(udata, &resp, sizeof(resp));
+		if (err)
+			goto unpublish_qp;
+	}
+	container_of(ib, struct berth_ibqp, ib)->qp = qp;
+	ib->qp_num = qp->qpn;
+	return 0;
+
+unpublish_qp:
+	unpublish(qp);
+free_rings:
+	berth_shared_free(qp->shared);
+free_qp:
+	free_memory(qp);
+	return err;
+}
+
+int berth_qp_destroy(struct ib_qp *ib, struct ib_udata *udata)
+{
+	struct berth_qp *qp = berth_qp(ib);
+
+	/* Whoever still has the QP finds a state in which it does nothing. */
+	spin_lock_bh(&qp->sq.lock);
+	spin_lock(&qp->rq.lock);
+	berth_qp_set_state(qp, IB_QPS_RESET);
+	spin_unlock(&qp->rq.lock);
+	spin_unlock_bh(&qp->sq.lock);
+
+	unpublish(qp);
+	berth_path_fini(&qp->path);
+	berth_shared_free(qp->shared);
+	mutex_destroy(&qp->state_mutex);
+	free_memory(qp);
+	return 0;
+}
+
+int berth_qp_query(struct ib_qp *ib, struct ib_qp_attr *attr, int mask,
+		   struct ib_qp_init_attr *init)
+{
+	struct berth_qp *qp = berth_qp(ib);
+
+	mutex_lock(&qp->state_mutex);
+	*attr = qp->attr;
+	spin_lock_bh(&qp->sq.lock);
+	attr->qp_state = qp->state;
+	attr->sq_psn = qp->sq.psn;
+	attr->sq_draining = qp->state == IB_QPS_SQD && qp->sq.tail != qp->sq.next;
+	spin_unlock_bh(&qp->sq.lock);
+	spin_lock_bh(&qp->rq.lock);
+	attr->rq_psn = qp->rq.epsn;
+	spin_unlock_bh(&qp->rq.lock);
+	mutex_unlock(&qp->state_mutex);
+
+	attr->cur_qp_state = attr->qp_state;
+	attr->dest_qp_num = qp->dest_qpn;
+	attr->qp_access_flags = qp->access;
+	attr->path_mig_state = IB_MIG_MIGRATED;
+	attr->cap = qp->cap;
+
+	*init = (struct ib_qp_init_attr){
+		.event_handler = ib->event_handler,
+		.qp_context = ib->qp_context,
+		.send_cq = ib->send_cq,
+		.recv_cq = ib->recv_cq,
+		.cap = qp->cap,
+		.sq_sig_type = qp->sig_all ? IB_SIGNAL_ALL_WR : IB_SIGNAL_REQ_WR,
+		.qp_type = ib->qp_type,
+	};
+	return 0;
+}

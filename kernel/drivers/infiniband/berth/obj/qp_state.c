@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The one place that writes a QP's state, and the way into the error state.
+ *
+ * Context: process or softirq. berth_qp_set_state() wants both locks; berth_qp_settle() takes them.
+ */
+#include "../rc/req.h"
+#include "../rc/rsp.h"
+#include "../trace.h"
+#include "qp_state.h"
+
+static void lock_both(struct berth_qp *qp)
+{
+	spin_lock_bh(&qp->sq.lock);
+	spin_lock(&qp->rq.lock);
+}
+
+static void unlock_both(struct berth_qp *qp)
+{
+	spin_unlock(&qp->rq.lock);
+	spin_unlock_bh(&qp->sq.lock);
+}
+
+/**
+ * berth_qp_event - raise an affiliated asynchronous event
+ * @qp: queue pair, referenced or not yet destroyed
+ * @event: what happened
+ *
+ * Context: no lock of the QP held.
+ */
+void berth_qp_event(struct berth_qp *qp, enum ib_event_type event)
+{
+	struct ib_event ev = {
+		.device = qp->ib->device,
+		.element.qp = qp->ib,
+		.event = event,
+	};
+
+	if (qp->ib->event_handler)
+		qp->ib->event_handler(&ev, qp->ib->qp_context);
+}
+
+/*
+ * In the error state nobody looks at the rings on their own: the flag asks the process to ring when
+ * it posts receives, so that they are flushed.
+ */
+static void ask_for_doorbell(struct berth_qp *qp, bool on)
+{
+	WRITE_ONCE(qp->ring->flags, on ? BERTH_RING_RQ_DOORBELL : 0);
+	/* Pairs with the process's barrier between its store of rq_prod and its load of flags. */
+	smp_mb();
+}
+
+/**
+ * berth_qp_set_state - write the state, with what comes with it
+ * @qp: queue pair, sq.lock and rq.lock held
+ * @state: the new state
+ *
+ * RESET forgets all work, ERR flushes it.
+ */
+void berth_qp_set_state(struct berth_qp *qp, enum ib_qp_state state)
+{
+	lockdep_assert_held(&qp->sq.lock);
+	lockdep_assert_held(&qp->rq.lock);
+
+	trace_berth_qp_state(qp, state);
+	WRITE_ONCE(qp->state, state);
+	switch (state) {
+	case IB_QPS_RESET:
+		berth_sq_reset(qp);
+		berth_rq_reset(qp);
+		WRITE_ONCE(qp->ring->sq_prod, 0);
+		WRITE_ONCE(qp->ring->rq_prod, 0);
+		ask_for_doorbell(qp, false);
+		qp->failed = false;
+		break;
+	case IB_QPS_ERR:
+		qp->rq.read_count = 0;
+		qp->rq.ack_due = false;
+		qp->rq.in_message = false;
+		qp->sq.waiting = false;
+		ask_for_doorbell(qp, true);
+		berth_sq_flush(qp);
+		berth_rq_flush(qp);
+		qp->failed = false;
+		break;
+	default:
+		break;
+	}
+}
+
+/**
+ * berth_qp_fail_locked - the QP cannot go on
+ * @qp: queue pair, sq.lock or rq.lock held
+ * @event: enum ib_event_type to raise, or BERTH_NO_EVENT where a completion tells
+ *
+ * Stops both sides at once. Whoever holds the lock calls berth_qp_settle() after dropping it.
+ */
+void berth_qp_fail_locked(struct berth_qp *qp, int event)
+{
+	if (!READ_ONCE(qp->failed))
+		WRITE_ONCE(qp->fail_event, event);
+	/* Release: whoever sees failed sees the event; pairs with the acquire in settle. */
+	smp_store_release(&qp->failed, true);
+}
+
+/**
+ * berth_qp_settle - carry out a failure: error state, flush, event
+ * @qp: queue pair, referenced, none of its locks held
+ *
+ * Cheap when there is none. Context: process or softirq.
+ */
+void berth_qp_settle(struct berth_qp *qp)
+{
+	int event = BERTH_NO_EVENT;
+
+	if (likely(!smp_load_acquire(&qp->failed)))
+		return;
+
+	lock_both(qp);
+	if (qp->failed && qp->state != IB_QPS_RESET && qp->state != IB_QPS_ERR) {
+		event = qp->fail_event;
+		berth_qp_set_state(qp, IB_QPS_ERR);
+	}
+	qp->failed = false;
+	unlock_both(qp);
+
+	if (event != BERTH_NO_EVENT)
+		berth_qp_event(qp, event);
+}

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the peer answers. Acknowledgements are cumulative; a read response acknowledges what was sent
+ * before its request; an acknowledgement of something behind a READ whose data has not come tells
+ * that responses were lost.
+ *
+ * Context: softirq, sq.lock held. The caller runs the requester afterwards. IBTA volume 1, 9.7.5
+ * and 9.9.2.
+ */
+#include "../landing/landing.h"
+#include "../obj/qp_state.h"
+#include "../stats.h"
+#include "../wire/bth.h"
+#include "../wire/packet.h"
+#include "ack.h"
+#include "req.h"
+
+/* Whether a PSN is one that we sent and that is not acknowledged yet. */
+static bool in_flight(const struct berth_sq *sq, u32 psn)
+{
+	return berth_psn_cmp(psn, sq->una) >= 0 && berth_psn_cmp(psn, sq->sent) < 0;
+}
+
+static void retransmit(struct berth_qp *qp)
+{
+	berth_count(qp->dev, BERTH_CNT_RETRANSMITS);
+	berth_req_go_back(qp);
+}
+
+/* The place to send from must not lie before what was acknowledged. */
+static void skip_acknowledged(struct berth_qp *qp)
+{
+	struct berth_sq *sq = &qp->sq;
+	struct berth_swqe *wqe;
+	u32 done;
+
+	if (sq->next != sq->tail || sq->tail == sq->head)
+		return;
+	wqe = berth_sq_slot(sq, sq->tail);
+	if (!wqe->psns)
+		return;
+	done = berth_req_done(wqe, sq->una) * qp->mtu;
+	sq->offset = max(sq->offset, done);
+}
+
+/*
+ * Everything before @psn has reached the peer. Stops at a READ: its data must come. Returns false
+ * when data of a READ before @psn is missing.
+ */
+static bool acknowledge(struct berth_qp *qp, u32 psn)
+{
+	struct berth_sq *sq = &qp->sq;
+	bool moved = false, whole = true;
+
+	while (sq->tail != sq->head && !READ_ONCE(qp->failed)) {
+		struct berth_swqe *wqe = berth_sq_slot(sq, sq->tail);
+		u32 done;
+
+		if (!wqe->psns)
+			break;
+		/* Not before the first: psn is not before una, which lies in the oldest WQE. */
+		done = berth_req_done(wqe, psn);
+		if (!done)
+			break;
+		if (wqe->opcode == BERTH_WR_READ) {
+			whole = berth_psn_cmp(psn, sq->una) <= 0;
+			break;
+		}
+		if (done < wqe->psns) {
+			if (sq->una != psn)
+				moved = true;
+			sq->una = psn;
+			break;
+		}
+		sq->una = berth_psn_add(wqe->first_psn, wqe->psns);
+		moved = true;
+		berth_sq_complete(qp, IB_WC_SUCCESS);
+	}
+	if (moved) {
+		berth_req_progress(qp);
+		skip_acknowledged(qp);
+	}
+	return whole;
+}
+
+/* Responses are missing: ask again, once until something comes. */
+static void read_lost(struct berth_qp *qp)
+{
+	if (qp->sq.read_lost)
+		return;
+	retransmit(qp);
+	qp->sq.read_lost = true;
+}
+
+static void nak(struct berth_qp *qp, u8 code)
+{
+	struct berth_sq *sq = &qp->sq;
+
+	switch (code) {
+	case BERTH_NAK_PSN_SEQUENCE:
+		berth_count(qp->dev, BERTH_CNT_RX_SEQ_NAK);
+		if (!sq->retry_left) {
+			berth_count(qp->dev, BERTH_CNT_RETRY_EXCEEDED);
+			berth_req_fail(qp, IB_WC_RETRY_EXC_ERR);
+			return;
+		}
+		sq->retry_left--;
+		retransmit(qp);
+		return;
+	case BERTH_NAK_INVALID_REQUEST:
+		berth_req_fail(qp, IB_WC_REM_INV_REQ_ERR);
+		break;
+	case BERTH_NAK_REMOTE_ACCESS:
+		berth_req_fail(qp, IB_WC_REM_ACCESS_ERR);
+		break;
+	case BERTH_NAK_REMOTE_OPERATION:
+		berth_req_fail(qp, IB_WC_REM_OP_ERR);
+		break;
+	default:
+		berth_req_fail(qp, IB_WC_BAD_RESP_ERR);
+		break;
+	}
+	berth_count(qp->dev, BERTH_CNT_RX_ERROR_NAK);
+}
+
+static void ack(struct berth_qp *qp, const struct berth_packet *pkt)
+{
+	u8 value = berth_syndrome_value(pkt->syndrome);
+
+	berth_count(qp->dev, BERTH_CNT_RX_ACK);
+	switch (berth_syndrome_kind(pkt->syndrome)) {
+	case BERTH_SYNDROME_ACK:
+		if (!acknowledge(qp, berth_psn_add(pkt->psn, 1)))
+			read_lost(qp);
+		break;
+	case BERTH_SYNDROME_RNR:
+		if (!acknowledge(qp, pkt->psn)) {
+			read_lost(qp);
+			break;
+		}
+		berth_count(qp->dev, BERTH_CNT_RX_RNR_NAK);
+		berth_req_rnr(qp, value);
+		break;
+	case BERTH_SYNDROME_NAK:
+		/* The peer answers in order: what it complains of is behind all data it sent. */
+		if (!acknowledge(qp, pkt->psn)) {
+			read_lost(qp);
+			break;
+		}
+		nak(qp, value);
+		break;
+	default:
+		break;
+	}
+}
+
+/* A read request has been answered whole: the next may go. */
+static void pop_reads(struct berth_sq *sq)
+{
+	u32 n = 0;
+
+	while (n < sq->reads && berth_psn_cmp(sq->una, sq->read_end[n]) >= 0)
+		n++;
+	if (!n)
+		return;
+	sq->reads -= n;
+	memmove(sq->read_end, sq->read_end + n, sq->reads * sizeof(sq->read_end[0]));
+}
+
+/* Data for the READ at the tail, in order. */
+static void read_data(struct berth_qp *qp, const struct berth_packet *pkt,
+		      struct berth_cursor *payload)
+{
+	struct berth_sq *sq = &qp->sq;
+	struct berth_swqe *wqe = berth_sq_slot(sq, sq->tail);
+	u32 offset = berth_req_done(wqe, pkt->psn) * qp->mtu;
+	int ret;
+
+	if (pkt->payload_len != min(wqe->length - offset, qp->mtu)) {
+		berth_req_fail(qp, IB_WC_BAD_RESP_ERR);
+		return;
+	}
+	ret = berth_req_source(qp, wqe, IB_ACCESS_LOCAL_WRITE);
+	if (ret >= 0)
+		ret = berth_landing_from_skb(qp->dev, (struct berth_segs){ sq->seg, ret }, offset,
+					     payload, pkt->payload_len);
+	if (ret == -EAGAIN) {
+		berth_req_go_back(qp);
+		berth_req_wait(qp, 1000);
+		return;
+	}
+	if (ret < 0) {
+		berth_req_fail(qp, IB_WC_LOC_PROT_ERR);
+		return;
+	}
+	berth_count_add(qp->dev, BERTH_CNT_RX_BYTES, pkt->payload_len);
+	sq->una = berth_psn_add(pkt->psn, 1);
+	pop_reads(sq);
+	berth_req_progress(qp);
+	if (sq->una == berth_psn_add(wqe->first_psn, wqe->psns))
+		berth_sq_complete(qp, IB_WC_SUCCESS);
+	else
+		skip_acknowledged(qp);
+}
+
+static void read_response(struct berth_qp *qp, const struct berth_packet *pkt,
+			  struct berth_cursor *payload)
+{
+	struct berth_sq *sq = &qp->sq;
+
+	acknowledge(qp, pkt->psn);
+	if (sq->tail == sq->head || READ_ONCE(qp->failed))
+		return;
+	if (berth_sq_slot(sq, sq->tail)->opcode != BERTH_WR_READ ||
+	    berth_psn_cmp(pkt->psn, sq->una) > 0)
+		read_lost(qp);
+	else if (pkt->psn == sq->una)
+		read_data(qp, pkt, payload);
+}
+
+/**
+ * berth_ack_packet - handle a response packet
+ * @qp: queue pair, sq.lock held
+ * @pkt: parsed, ICRC checked, from the peer
+ * @payload: at its payload
+ *
+ * What answers nothing that is in flight is dropped (duplicates, ghosts).
+ */
+void berth_ack_packet(struct berth_qp *qp, const struct berth_packet *pkt,
+		      struct berth_cursor *payload)
+{
+	lockdep_assert_held(&qp->sq.lock);
+	if (!berth_qp_requests(qp) || READ_ONCE(qp->failed) || !in_flight(&qp->sq, pkt->psn))
+		return;
+	switch (pkt->op->class) {
+	case BERTH_CLASS_ACK:
+		ack(qp, pkt);
+		break;
+	case BERTH_CLASS_READ:
+		read_response(qp, pkt, payload);
+		break;
+	default:
+		break;
+	}
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a request does at the responder: taking a receive, resolving the memory it names, finishing
+ * and failing a message. Shared by the wire and the local path, so that both behave alike.
+ *
+ * Context: rq.lock held, bottom halves disabled. IBTA volume 1, 9.7.4 and 9.9.3.
+ */
+#include "../obj/cq.h"
+#include "../obj/mr.h"
+#include "../obj/qp_state.h"
+#include "rsp.h"
+
+/* Errors of the peer's keys and addresses. */
+static enum berth_rsp_result remote_error(int err)
+{
+	return err == -EAGAIN ? BERTH_RSP_MOVING : BERTH_RSP_ACCESS;
+}
+
+/* Errors of the posted receive: the peer is told that we failed. */
+static enum berth_rsp_result receive_error(struct berth_qp *qp, int err)
+{
+	if (err == -EAGAIN)
+		return BERTH_RSP_MOVING;
+	qp->rq.status = IB_WC_LOC_PROT_ERR;
+	return BERTH_RSP_OPERATION;
+}
+
+/**
+ * berth_rsp_take - make sure that a receive WQE is held
+ *
+ * Return: BERTH_RSP_OK, BERTH_RSP_RNR, BERTH_RSP_OPERATION.
+ */
+enum berth_rsp_result berth_rsp_take(struct berth_qp *qp)
+{
+	int ret;
+
+	if (qp->rq.held)
+		return BERTH_RSP_OK;
+	ret = berth_rq_take(qp);
+	if (!ret)
+		return BERTH_RSP_OK;
+	if (ret == -EAGAIN)
+		return BERTH_RSP_RNR;
+	qp->rq.status = IB_WC_LOC_QP_OP_ERR;
+	return BERTH_RSP_OPERATION;
+}
+
+/**
+ * berth_rsp_receive - resolve the held receive WQE
+ * @qp: queue pair
+ * @need: bytes from the start of the list that must fit
+ * @segs: receives the segments, in the responder's scratch
+ *
+ * Return: BERTH_RSP_OK; BERTH_RSP_INVALID: too small; BERTH_RSP_MOVING; BERTH_RSP_OPERATION.
+ */
+enum berth_rsp_result berth_rsp_receive(struct berth_qp *qp, u32 need, struct berth_segs *segs)
+{
+	struct berth_rq *rq = &qp->rq;
+	int ret;
+
+	if (need > rq->capacity) {
+		rq->status = IB_WC_LOC_LEN_ERR;
+		return BERTH_RSP_INVALID;
+	}
+	ret = berth_landing_resolve(qp->dev, qp->pd, rq->sge, rq->num_sge, need,
+				    IB_ACCESS_LOCAL_WRITE, rq->seg);
+	if (ret < 0)
+		return receive_error(qp, ret);
+	*segs = (struct berth_segs){ rq->seg, ret };
+	return BERTH_RSP_OK;
+}
+
+/**
+ * berth_rsp_range - resolve memory that the peer named
+ * @qp: queue pair
+ * @rkey: of the MR
+ * @va: first byte
+ * @length: bytes
+ * @access: IB_ACCESS_REMOTE_WRITE or IB_ACCESS_REMOTE_READ; QP and MR must both grant it
+ * @segs: receives the segment, in the responder's scratch
+ *
+ * Return: BERTH_RSP_OK, BERTH_RSP_ACCESS, BERTH_RSP_MOVING; BERTH_RSP_INVALID: the QP does not
+ * allow this operation.
+ */
+enum berth_rsp_result berth_rsp_range(struct berth_qp *qp, u32 rkey, u64 va, u32 length,
+				      int access, struct berth_segs *segs)
+{
+	int ret;
+
+	if ((qp->access & access) != access)
+		return BERTH_RSP_INVALID;
+	ret = berth_landing_range(qp->dev, qp->pd, rkey, va, length, access, qp->rq.seg);
+	if (ret)
+		return remote_error(ret);
+	*segs = (struct berth_segs){ qp->rq.seg, 1 };
+	return BERTH_RSP_OK;
+}
+
+/* What an error of moving the bytes of a request means; resolving has succeeded before. */
+enum berth_rsp_result berth_rsp_landed(int err)
+{
+	if (!err)
+		return BERTH_RSP_OK;
+	if (err == -EAGAIN)
+		return BERTH_RSP_MOVING;
+	return err == -EKEYREVOKED ? BERTH_RSP_ACCESS : BERTH_RSP_OPERATION;
+}
+
+static bool consumes_receive(u8 opcode)
+{
+	return opcode != BERTH_WR_WRITE && opcode != BERTH_WR_READ;
+}
+
+/**
+ * berth_rsp_finish - the last byte of a SEND or WRITE has landed
+ * @qp: queue pair; a receive is held where the message consumes one
+ * @tail: how the message ends
+ * @length: bytes of the message
+ *
+ * Invalidates what the message asks to invalidate, then completes the receive.
+ *
+ * Return: BERTH_RSP_OK, BERTH_RSP_ACCESS: the key to invalidate is not ours.
+ */
+enum berth_rsp_result berth_rsp_finish(struct berth_qp *qp, const struct berth_rsp_tail *tail,
+				       u32 length)
+{
+	struct berth_cqe cqe = {
+		.status = IB_WC_SUCCESS,
+		.opcode = tail->opcode,
+		.byte_len = length,
+		.ex = tail->ex,
+	};
+
+	switch (tail->opcode) {
+	case BERTH_WR_SEND_INV:
+		if (berth_mr_invalidate(qp->dev, qp->pd, tail->ex))
+			return BERTH_RSP_ACCESS;
+		cqe.flags = BERTH_CQE_INV;
+		break;
+	case BERTH_WR_SEND_IMM:
+	case BERTH_WR_WRITE_IMM:
+		cqe.flags = BERTH_CQE_IMM;
+		break;
+	}
+	if (tail->solicited)
+		cqe.flags |= BERTH_CQE_SOLICITED;
+	if (consumes_receive(tail->opcode))
+		berth_rq_complete(qp, &cqe);
+	qp->rq.in_message = false;
+	qp->rq.msn++;
+	return BERTH_RSP_OK;
+}
+
+/**
+ * berth_rsp_fail - a request ended with an error that takes the QP down
+ * @qp: queue pair
+ * @result: BERTH_RSP_INVALID, _ACCESS or _OPERATION
+ *
+ * Completes the held receive when it was at fault (rq.status); otherwise it is flushed with the
+ * rest, and an event says that the peer's request was wrong.
+ */
+void berth_rsp_fail(struct berth_qp *qp, enum berth_rsp_result result)
+{
+	struct berth_rq *rq = &qp->rq;
+	int event = result == BERTH_RSP_ACCESS ? IB_EVENT_QP_ACCESS_ERR : IB_EVENT_QP_REQ_ERR;
+
+	if (rq->status != IB_WC_SUCCESS && rq->held) {
+		struct berth_cqe cqe = { .status = rq->status, .opcode = BERTH_WR_SEND };
+
+		berth_rq_complete(qp, &cqe);
+		event = BERTH_NO_EVENT;
+	} else if (result == BERTH_RSP_OPERATION) {
+		event = IB_EVENT_QP_FATAL;
+	}
+	rq->status = IB_WC_SUCCESS;
+	berth_qp_fail_locked(qp, event);
+}

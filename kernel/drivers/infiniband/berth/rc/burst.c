@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Building and sending bursts.
+ *
+ * Packets are laid out whole (headers, payload, padding, ICRC) one behind the other, none of them
+ * across two buffers, so that headers and ICRC can be written in place; a short burst lives in the
+ * skb's linear part. The ICRC covers the IP identification, which is known only when the headers
+ * have been made: it is computed last.
+ *
+ * Context: bottom halves disabled. No memory or no route: nothing is sent, which the peer cannot
+ * tell from a lost packet, and retransmission deals with it.
+ */
+#include <linux/gfp.h>
+#include "../net/path.h"
+#include "../stats.h"
+#include "../trace.h"
+#include "../wire/bth.h"
+#include "../wire/icrc.h"
+#include "burst.h"
+
+#define LINEAR_MAX	1536
+#define BUF_ORDER	3	/* of buffers for many packets */
+#define BUF_ORDER_MIN	1	/* holds one packet of the largest path MTU */
+
+static_assert((PAGE_SIZE << BUF_ORDER_MIN) >= 4096 + BERTH_HDR_MAX + BERTH_ICRC_LEN);
+
+static struct page *buf_alloc(u32 order)
+{
+	return alloc_pages(GFP_ATOMIC | __GFP_COMP | __GFP_NOWARN | __GFP_NORETRY, order);
+}
+
+/* Where packet i lies in its buffer, and how long it is. */
+static u32 packet_len(const struct berth_burst *b, u32 i)
+{
+	return i == b->count - 1 ? b->last_len : b->seg_len;
+}
+
+static int add_buffers(struct berth_burst *b, u32 order)
+{
+	u32 i, left = b->count;
+
+	b->per_buf = (PAGE_SIZE << order) / b->seg_len;
+	for (i = 0; left; i++) {
+		struct page *page;
+
+		if (i == BERTH_BURST_BUFS || i == MAX_SKB_FRAGS)
+			return -ENOMEM;
+		page = buf_alloc(order);
+		if (!page)
+			return -ENOMEM;
+		b->buf[i] = page_address(page);
+		skb_add_rx_frag(b->skb, i, page, 0, 0, PAGE_SIZE << order);
+		left -= min(left, b->per_buf);
+	}
+	b->bufs = i;
+	return 0;
+}
+
+static int with_buffers(struct berth_burst *b, u32 order)
+{
+	int ret;
+
+	b->skb = berth_path_skb(&b->qp->path, 0);
+	if (!b->skb)
+		return -ENOMEM;
+	ret = add_buffers(b, order);
+	if (ret) {
+		kfree_skb(b->skb);
+		b->skb = NULL;
+	}
+	return ret;
+}
+
+/**
+ * berth_burst_begin - memory for the packets of a burst
+ * @b: burst
+ * @qp: queue pair; one of its locks is held
+ * @count: packets, 1 to berth_burst_limit()
+ * @seg_len: UDP payload of all packets but the last, bytes
+ * @last_len: of the last, at most @seg_len
+ *
+ * Return: 0 or -ENOMEM (no memory or no route; counted).
+ */
+int berth_burst_begin(struct berth_burst *b, struct berth_qp *qp, u32 count, u32 seg_len,
+		      u32 last_len)
+{
+	u32 total = (count - 1) * seg_len + last_len;
+	int ret;
+
+	b->qp = qp;
+	b->seg_len = seg_len;
+	b->last_len = last_len;
+	b->count = count;
+	b->per_buf = 0;
+	b->bufs = 0;
+	if (total <= LINEAR_MAX) {
+		b->skb = berth_path_skb(&qp->path, total);
+		ret = b->skb ? 0 : -ENOMEM;
+		if (b->skb)
+			b->buf[0] = skb_put(b->skb, total);
+	} else {
+		ret = with_buffers(b, count > 1 ? BUF_ORDER : BUF_ORDER_MIN);
+		if (ret && count <= MAX_SKB_FRAGS)
+			ret = with_buffers(b, BUF_ORDER_MIN);
+	}
+	if (ret)
+		berth_count(qp->dev, BERTH_CNT_TX_NO_MEMORY);
+	return ret;
+}
+
+/**
+ * berth_burst_packet - memory of packet @i
+ *
+ * Return: room for the packet's length, ICRC included.
+ */
+u8 *berth_burst_packet(const struct berth_burst *b, u32 i)
+{
+	if (!b->per_buf)
+		return b->buf[0] + i * b->seg_len;
+	return b->buf[i / b->per_buf] + (i % b->per_buf) * b->seg_len;
+}
+
+/* Gives each buffer's fragment the length that was filled. */
+static void size_fragments(struct berth_burst *b)
+{
+	struct skb_shared_info *shinfo = skb_shinfo(b->skb);
+	u32 i, first, used;
+
+	for (i = 0, first = 0; i < b->bufs; i++, first += b->per_buf) {
+		if (first >= b->count) {
+			__skb_frag_unref(&shinfo->frags[i], false);
+			continue;
+		}
+		if (first + b->per_buf >= b->count)
+			used = (b->count - first - 1) * b->seg_len + b->last_len;
+		else
+			used = b->per_buf * b->seg_len;
+		skb_frag_size_set(&shinfo->frags[i], used);
+		b->skb->len += used;
+		b->skb->data_len += used;
+		shinfo->nr_frags = i + 1;
+	}
+}
+
+static void write_icrc(struct berth_burst *b, u16 id)
+{
+	u32 i;
+
+	for (i = 0; i < b->count; i++) {
+		u8 *p = berth_burst_packet(b, i);
+		u32 len = packet_len(b, i), covered = len - BERTH_ICRC_LEN, crc;
+		__le32 icrc;
+
+		crc = berth_path_icrc(&b->qp->path, id + i, len, p, sizeof(struct berth_bth));
+		crc = berth_icrc_payload(crc, p + sizeof(struct berth_bth),
+					 covered - sizeof(struct berth_bth));
+		icrc = berth_icrc_final(crc);
+		memcpy(p + covered, &icrc, sizeof(icrc));
+	}
+}
+
+/**
+ * berth_burst_send - finish a burst and give it to IP
+ * @b: burst; over after this
+ * @count: packets that were filled, at least 1; fewer than planned end with a full-sized one
+ */
+void berth_burst_send(struct berth_burst *b, u32 count)
+{
+	struct berth_qp *qp = b->qp;
+	u16 id;
+
+	if (count < b->count) {
+		b->count = count;
+		b->last_len = b->seg_len;
+		if (!b->per_buf)
+			skb_trim(b->skb, count * b->seg_len);
+	}
+	size_fragments(b);
+	id = berth_path_headers(&qp->path, b->skb, b->count, b->seg_len);
+	write_icrc(b, id);
+	berth_count_add(qp->dev, BERTH_CNT_TX_PACKETS, b->count);
+	trace_berth_tx(qp, berth_burst_packet(b, 0), b->count);
+	berth_path_xmit(&qp->path, b->skb);
+}
+
+void berth_burst_cancel(struct berth_burst *b)
+{
+	kfree_skb(b->skb);
+}
+
+/* How many packets of @seg_len may leave as one. */
+u32 berth_burst_limit(struct berth_qp *qp, u32 seg_len)
+{
+	u32 n = berth_path_gso_segs(&qp->path, seg_len);
+
+	return clamp(n, 1U, (u32)BERTH_BURST_MAX);
+}
+
+/**
+ * berth_burst_single - send one packet without payload
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int berth_burst_single(struct berth_qp *qp, const struct berth_packet *pkt)
+{
+	u32 len = berth_packet_wire_len(pkt->op, 0);
+	struct berth_burst b;
+	int ret;
+
+	ret = berth_burst_begin(&b, qp, 1, len, len);
+	if (ret)
+		return ret;
+	berth_packet_build(pkt, berth_burst_packet(&b, 0), BERTH_HDR_MAX);
+	berth_burst_send(&b, 1);
+	return 0;
+}

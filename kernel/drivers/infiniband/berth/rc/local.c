@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The local path. Where the peer of a QP lives in the same network namespace, a step of the
+ * requester moves the bytes of its WQE itself: source MR to destination MR, once. What it does at
+ * the peer goes through the same code as packets (act.c), and both sides' PSNs advance as if packets
+ * had been sent, so that a connection may change between this path and the wire at any WQE boundary.
+ *
+ * Context: sq.lock of the requester held; takes rq.lock of the peer. Nothing on the wire may be
+ * outstanding.
+ */
+#include "../landing/landing.h"
+#include "../obj/qp_state.h"
+#include "../wire/bth.h"
+#include "local.h"
+#include "req.h"
+#include "rsp.h"
+
+/* Bytes moved, or WQEs handled, under one hold of the locks. */
+#define CHUNK_BYTES	(64U << 10)
+#define CHUNK_WQES	16
+
+static bool link_up(const struct berth_dev *dev)
+{
+	return netif_running(dev->ndev) && netif_carrier_ok(dev->ndev);
+}
+
+static bool same_addr(int family, const union berth_addr *a, const union berth_addr *b)
+{
+	if (family == AF_INET)
+		return a->v4 == b->v4;
+	return ipv6_addr_equal(&a->v6, &b->v6);
+}
+
+/* Whether a packet from qp sent now would be taken by this QP as the next one it expects. */
+static bool is_peer(const struct berth_qp *qp, const struct berth_qp *peer, u32 psn)
+{
+	const struct berth_path *out = &qp->path, *in = &peer->path;
+
+	return berth_qp_responds(peer) && !READ_ONCE(peer->failed) &&
+	       peer->dest_qpn == qp->qpn && peer->dev->netns == qp->dev->netns &&
+	       out->family == in->family &&
+	       same_addr(out->family, &out->daddr, &in->saddr) &&
+	       same_addr(out->family, &out->saddr, &in->daddr) &&
+	       peer->rq.epsn == psn && !peer->rq.read_count &&
+	       link_up(qp->dev) && link_up(peer->dev);
+}
+
+static enum ib_wc_status status_of(enum berth_rsp_result result)
+{
+	switch (result) {
+	case BERTH_RSP_INVALID:
+		return IB_WC_REM_INV_REQ_ERR;
+	case BERTH_RSP_ACCESS:
+		return IB_WC_REM_ACCESS_ERR;
+	default:
+		return IB_WC_REM_OP_ERR;
+	}
+}
+
+/* The part of a WQE that this step moves. */
+struct piece {
+	struct berth_swqe *wqe;
+	u32 offset;
+	u32 length;
+	bool last;
+};
+
+static struct piece next_piece(const struct berth_sq *sq)
+{
+	struct berth_swqe *wqe = berth_sq_slot(sq, sq->next);
+	u32 left = wqe->length - sq->offset;
+
+	return (struct piece){
+		.wqe = wqe,
+		.offset = sq->offset,
+		.length = min(left, CHUNK_BYTES),
+		.last = left <= CHUNK_BYTES,
+	};
+}
+
+static enum berth_rsp_result send_piece(struct berth_qp *qp, struct berth_qp *peer,
+					const struct piece *p, struct berth_segs src)
+{
+	enum berth_rsp_result result;
+	struct berth_segs dst;
+	int ret;
+
+	result = berth_rsp_take(peer);
+	if (result)
+		return result;
+	result = berth_rsp_receive(peer, p->wqe->length, &dst);
+	if (result)
+		return result;
+	ret = berth_landing_copy(peer->dev, dst, p->offset, src, p->offset, p->length);
+	return berth_rsp_landed(ret);
+}
+
+static enum berth_rsp_result write_piece(struct berth_qp *qp, struct berth_qp *peer,
+					 const struct piece *p, struct berth_segs src)
+{
+	enum berth_rsp_result result;
+	struct berth_segs dst;
+	int ret;
+
+	result = berth_rsp_range(peer, p->wqe->rkey, p->wqe->remote_addr, p->wqe->length,
+				 IB_ACCESS_REMOTE_WRITE, &dst);
+	if (result)
+		return result;
+	if (p->last && p->wqe->opcode == BERTH_WR_WRITE_IMM) {
+		result = berth_rsp_take(peer);
+		if (result)
+			return result;
+	}
+	ret = berth_landing_copy(peer->dev, dst, p->offset, src, p->offset, p->length);
+	return berth_rsp_landed(ret);
+}
+
+static enum berth_rsp_result read_piece(struct berth_qp *qp, struct berth_qp *peer,
+					const struct piece *p, struct berth_segs dst)
+{
+	enum berth_rsp_result result;
+	struct berth_segs src;
+	int ret;
+
+	if (!peer->rq.max_rd_atomic)
+		return BERTH_RSP_INVALID;
+	result = berth_rsp_range(peer, p->wqe->rkey, p->wqe->remote_addr, p->wqe->length,
+				 IB_ACCESS_REMOTE_READ, &src);
+	if (result)
+		return result;
+	ret = berth_landing_copy(qp->dev, dst, p->offset, src, p->offset, p->length);
+	return berth_rsp_landed(ret);
+}
+
+static enum berth_rsp_result move_piece(struct berth_qp *qp, struct berth_qp *peer,
+					const struct piece *p, struct berth_segs own)
+{
+	enum berth_rsp_result result;
+	struct berth_rsp_tail tail = {
+		.opcode = p->wqe->opcode,
+		.solicited = p->wqe->flags & BERTH_WR_SOLICITED,
+		.ex = p->wqe->ex,
+	};
+
+	switch (p->wqe->opcode) {
+	case BERTH_WR_READ:
+		result = read_piece(qp, peer, p, own);
+		if (!result && p->last)
+			peer->rq.msn++;
+		return result;
+	case BERTH_WR_WRITE:
+	case BERTH_WR_WRITE_IMM:
+		result = write_piece(qp, peer, p, own);
+		break;
+	default:
+		result = send_piece(qp, peer, p, own);
+		break;
+	}
+	if (!result && p->last)
+		result = berth_rsp_finish(peer, &tail, p->wqe->length);
+	return result;
+}
+
+/* A piece was moved: both sides stand where packets would have brought them. */
+static void advance(struct berth_qp *qp, struct berth_qp *peer, const struct piece *p)
+{
+	struct berth_sq *sq = &qp->sq;
+	u32 psn;
+
+	if (p->last)
+		psn = berth_psn_add(p->wqe->first_psn, p->wqe->psns);
+	else
+		psn = berth_req_psn(qp, p->wqe, p->offset + p->length);
+	sq->una = psn;
+	sq->sent = psn;
+	peer->rq.epsn = psn;
+	peer->rq.seq_nak_sent = false;
+	berth_req_progress(qp);
+	if (p->last) {
+		sq->next++;
+		sq->offset = 0;
+		berth_sq_complete(qp, IB_WC_SUCCESS);
+	} else {
+		sq->offset += p->length;
+	}
+}
+
+/* Nothing was moved. */
+static void stumble(struct berth_qp *qp, struct berth_qp *peer, enum berth_rsp_result result)
+{
+	switch (result) {
+	case BERTH_RSP_RNR:
+		berth_req_rnr(qp, peer->rq.min_rnr_timer);
+		break;
+	case BERTH_RSP_MOVING:
+		berth_req_wait(qp, 1000);
+		break;
+	default:
+		berth_rsp_fail(peer, result);
+		berth_req_fail(qp, status_of(result));
+		break;
+	}
+}
+
+/* Returns the cost of a piece, or 0 when it could not be moved. */
+static u32 one(struct berth_qp *qp, struct berth_qp *peer)
+{
+	struct piece p = next_piece(&qp->sq);
+	enum berth_rsp_result result;
+	int ret;
+
+	ret = berth_req_source(qp, p.wqe, p.wqe->opcode == BERTH_WR_READ ? IB_ACCESS_LOCAL_WRITE : 0);
+	if (ret < 0) {
+		if (p.wqe->status != IB_WC_SUCCESS)
+			berth_req_fail(qp, p.wqe->status);
+		return 0;
+	}
+	result = move_piece(qp, peer, &p, (struct berth_segs){ qp->sq.seg, ret });
+	if (result) {
+		stumble(qp, peer, result);
+		return 0;
+	}
+	advance(qp, peer, &p);
+	return p.length + BERTH_WQE_COST;
+}
+
+static u32 run(struct berth_qp *qp, struct berth_qp *peer)
+{
+	struct berth_sq *sq = &qp->sq;
+	u32 cost, used = 0;
+	int n;
+
+	for (n = 0; n < CHUNK_WQES && used < CHUNK_BYTES; n++) {
+		struct berth_swqe *wqe;
+
+		if (sq->next == sq->head && !berth_sq_fetch(qp))
+			break;
+		wqe = berth_sq_slot(sq, sq->next);
+		if (wqe->status != IB_WC_SUCCESS)
+			return used ? used : BERTH_WQE_COST;
+		if (qp->state == IB_QPS_SQD && !wqe->psns)
+			break;
+		berth_req_start(qp, wqe);
+		cost = one(qp, peer);
+		used += cost;
+		if (!cost || READ_ONCE(qp->failed) || READ_ONCE(peer->failed))
+			break;
+	}
+	return used;
+}
+
+/**
+ * berth_local_step - handle WQEs by the local path
+ * @qp: queue pair, sq.lock held, a WQE without error at sq.next
+ * @failed_peer: receives the peer, with a reference, when it must be settled after sq.lock was
+ *	dropped
+ *
+ * Return: the cost of what was moved, 0: it has to wait or has failed, -ENOTCONN: not for this path.
+ */
+int berth_local_step(struct berth_qp *qp, struct berth_qp **failed_peer)
+{
+	struct berth_sq *sq = &qp->sq;
+	struct berth_swqe *wqe = berth_sq_slot(sq, sq->next);
+	struct berth_qp *peer;
+	int ret;
+	u32 psn;
+
+	lockdep_assert_held(&sq->lock);
+	if (sq->tail != sq->next)
+		return -ENOTCONN;
+	peer = berth_qp_get(qp->dest_qpn);
+	if (!peer)
+		return -ENOTCONN;
+
+	psn = wqe->psns ? berth_req_psn(qp, wqe, sq->offset) : sq->psn;
+	spin_lock(&peer->rq.lock);
+	if (is_peer(qp, peer, psn) && sq->una == psn)
+		ret = run(qp, peer);
+	else
+		ret = -ENOTCONN;
+	spin_unlock(&peer->rq.lock);
+
+	if (READ_ONCE(peer->failed))
+		*failed_peer = peer;
+	else
+		berth_qp_put(peer);
+	return ret;
+}

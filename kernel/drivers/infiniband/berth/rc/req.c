@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The requester's loop, waiting, retrying and failing.
+ *
+ * Every WQE is given its PSNs when it is started; una is the oldest PSN that is not acknowledged or
+ * whose read data has not come. Going back means sending again from una. One timer per QP serves
+ * the ack timeout and the receiver-not-ready wait; it is armed lazily: a deadline that moved is
+ * noticed when the timer fires.
+ *
+ * Context: process with bottom halves enabled, softirq, timer, worker. IBTA volume 1, 9.7.
+ */
+#include "../landing/landing.h"
+#include "../obj/cq.h"
+#include "../obj/qp_state.h"
+#include "../stats.h"
+#include "../trace.h"
+#include "../wire/bth.h"
+#include "local.h"
+#include "req.h"
+#include "send.h"
+
+/* How long to wait for memory that its exporter is moving. */
+#define MOVING_USEC	1000
+
+/* To the state of a QP that has just come to RTS. sq.lock held. */
+void berth_req_reset(struct berth_qp *qp, u32 psn)
+{
+	struct berth_sq *sq = &qp->sq;
+
+	lockdep_assert_held(&sq->lock);
+	sq->psn = psn;
+	sq->una = psn;
+	sq->sent = psn;
+	sq->reads = 0;
+	sq->read_lost = false;
+	sq->waiting = false;
+}
+
+/* Gives a WQE its PSNs. */
+void berth_req_start(struct berth_qp *qp, struct berth_swqe *wqe)
+{
+	if (wqe->psns)
+		return;
+	wqe->psns = wqe->length ? DIV_ROUND_UP(wqe->length, qp->mtu) : 1;
+	wqe->first_psn = qp->sq.psn;
+	qp->sq.psn = berth_psn_add(qp->sq.psn, wqe->psns);
+}
+
+/* Jiffies until an unanswered packet is given up: the specification allows one to four times T. */
+static unsigned long ack_timeout(const struct berth_qp *qp)
+{
+	return nsecs_to_jiffies(3 * berth_timeout_nsec(qp->sq.timeout)) + 2;
+}
+
+static bool outstanding(const struct berth_sq *sq)
+{
+	return sq->una != sq->sent;
+}
+
+static void arm(struct berth_sq *sq, unsigned long when)
+{
+	if (!timer_pending(&sq->timer) || time_before(when, sq->timer.expires))
+		mod_timer(&sq->timer, when);
+}
+
+/* Something was acknowledged, or sent when nothing was outstanding: the clock starts anew. */
+void berth_req_progress(struct berth_qp *qp)
+{
+	struct berth_sq *sq = &qp->sq;
+
+	sq->retry_left = sq->retry_count;
+	sq->rnr_left = sq->rnr_retry;
+	sq->read_lost = false;
+	sq->deadline = jiffies + ack_timeout(qp);
+}
+
+/* The oldest WQE has failed: it completes with @status, the QP goes to error. */
+void berth_req_fail(struct berth_qp *qp, enum ib_wc_status status)
+{
+	lockdep_assert_held(&qp->sq.lock);
+	if (qp->sq.tail != qp->sq.head)
+		berth_sq_complete(qp, status);
+	berth_qp_fail_locked(qp, BERTH_NO_EVENT);
+}
+
+/* Nothing is sent until @usec have passed. */
+void berth_req_wait(struct berth_qp *qp, u32 usec)
+{
+	struct berth_sq *sq = &qp->sq;
+
+	lockdep_assert_held(&sq->lock);
+	sq->waiting = true;
+	sq->resume = jiffies + usecs_to_jiffies(usec) + 1;
+	arm(sq, sq->resume);
+}
+
+/* The responder was not ready for the packet at una. */
+void berth_req_rnr(struct berth_qp *qp, u8 timer_code)
+{
+	struct berth_sq *sq = &qp->sq;
+
+	lockdep_assert_held(&sq->lock);
+	if (!sq->rnr_left) {
+		berth_count(qp->dev, BERTH_CNT_RNR_EXCEEDED);
+		berth_req_fail(qp, IB_WC_RNR_RETRY_EXC_ERR);
+		return;
+	}
+	if (sq->rnr_retry != 7)
+		sq->rnr_left--;
+	berth_req_go_back(qp);
+	berth_req_wait(qp, berth_rnr_usec(timer_code));
+}
+
+/* Send again from una on. */
+void berth_req_go_back(struct berth_qp *qp)
+{
+	struct berth_sq *sq = &qp->sq;
+	struct berth_swqe *wqe;
+
+	lockdep_assert_held(&sq->lock);
+	sq->reads = 0;
+	sq->next = sq->tail;
+	sq->offset = 0;
+	if (sq->tail == sq->head)
+		return;
+	wqe = berth_sq_slot(sq, sq->tail);
+	if (wqe->psns)
+		sq->offset = berth_req_done(wqe, sq->una) * qp->mtu;
+}
+
+/**
+ * berth_req_source - resolve a WQE's memory into the requester's scratch
+ * @qp: queue pair, sq.lock held
+ * @wqe: private copy
+ * @access: 0 to read it (SEND, WRITE), IB_ACCESS_LOCAL_WRITE to write it (READ)
+ *
+ * A failure is noted in the WQE's status, or the requester waits for memory that is moving.
+ *
+ * Return: the number of segments in sq.seg, or a negative errno.
+ */
+int berth_req_source(struct berth_qp *qp, struct berth_swqe *wqe, int access)
+{
+	struct berth_sq *sq = &qp->sq;
+	int ret;
+
+	if (wqe->flags & BERTH_WR_INLINE) {
+		sq->seg[0] = (struct berth_seg){
+			.bytes = (const u8 *)wqe->sge,
+			.length = wqe->length,
+		};
+		return 1;
+	}
+	ret = berth_landing_resolve(qp->dev, qp->pd, wqe->sge, wqe->num_sge, wqe->length, access,
+				    sq->seg);
+	if (ret == -EAGAIN)
+		berth_req_wait(qp, MOVING_USEC);
+	else if (ret < 0)
+		wqe->status = IB_WC_LOC_PROT_ERR;
+	return ret;
+}
+
+/* SQD: tell once that nothing is outstanding any more. */
+static void drained(struct berth_qp *qp, bool *report)
+{
+	if (qp->sq.draining && qp->sq.tail == qp->sq.next && !qp->sq.offset) {
+		qp->sq.draining = false;
+		*report = true;
+	}
+}
+
+/*
+ * One step. Returns what it cost (more may be possible), or 0: nothing to do, or waiting for the
+ * peer, the timer or the process.
+ */
+static u32 step(struct berth_qp *qp, struct berth_qp **peer, bool *report_drained)
+{
+	struct berth_sq *sq = &qp->sq;
+	struct berth_swqe *wqe;
+	int ret;
+
+	if (READ_ONCE(qp->failed))
+		return 0;
+	if (qp->state == IB_QPS_ERR)
+		berth_sq_flush(qp);
+	if (!berth_qp_requests(qp) || sq->waiting)
+		return 0;
+	if (sq->next == sq->head && !berth_sq_fetch(qp)) {
+		drained(qp, report_drained);
+		return 0;
+	}
+
+	wqe = berth_sq_slot(sq, sq->next);
+	if (qp->state == IB_QPS_SQD && !wqe->psns) {
+		drained(qp, report_drained);
+		return 0;
+	}
+	if (wqe->status != IB_WC_SUCCESS) {
+		if (sq->tail == sq->next)
+			berth_req_fail(qp, wqe->status);
+		return 0;
+	}
+
+	ret = berth_local_step(qp, peer);
+	if (ret == -ENOTCONN)
+		ret = berth_send_step(qp);
+	return max(ret, 0);
+}
+
+/**
+ * berth_req_run - send until there is nothing to send, the window is full, or the budget is used up
+ * @qp: queue pair, referenced
+ * @budget: bytes; what is left then is done by the worker
+ *
+ * Context: process or softirq; none of the QP's locks held.
+ */
+void berth_req_run(struct berth_qp *qp, u32 budget)
+{
+	u32 cost, used = 0;
+
+	do {
+		struct berth_qp *peer = NULL;
+		bool report_drained = false;
+
+		spin_lock_bh(&qp->sq.lock);
+		cost = step(qp, &peer, &report_drained);
+		spin_unlock_bh(&qp->sq.lock);
+
+		berth_qp_settle(qp);
+		if (peer) {
+			berth_qp_settle(peer);
+			berth_qp_put(peer);
+		}
+		if (report_drained)
+			berth_qp_event(qp, IB_EVENT_SQ_DRAINED);
+		used += cost;
+		if (cost && used >= budget) {
+			queue_work(berth_qp_wq, &qp->sq.work);
+			return;
+		}
+	} while (cost);
+}
+
+void berth_req_work(struct work_struct *work)
+{
+	berth_req_run(container_of(work, struct berth_qp, sq.work), BERTH_BUDGET_DOORBELL);
+}
+
+/* Nothing was heard for too long. */
+static void timed_out(struct berth_qp *qp)
+{
+	struct berth_sq *sq = &qp->sq;
+
+	berth_count(qp->dev, BERTH_CNT_TIMEOUTS);
+	if (!sq->retry_left) {
+		berth_count(qp->dev, BERTH_CNT_RETRY_EXCEEDED);
+		berth_req_fail(qp, IB_WC_RETRY_EXC_ERR);
+		return;
+	}
+	sq->retry_left--;
+	sq->read_lost = false;
+	sq->deadline = jiffies + ack_timeout(qp);
+	berth_count(qp->dev, BERTH_CNT_RETRANSMITS);
+	berth_req_go_back(qp);
+	arm(sq, sq->deadline);
+}
+
+void berth_req_timer(struct timer_list *timer)
+{
+	struct berth_qp *qp = container_of(timer, struct berth_qp, sq.timer);
+	struct berth_sq *sq = &qp->sq;
+
+	spin_lock(&sq->lock);
+	if (!berth_qp_requests(qp) || READ_ONCE(qp->failed)) {
+		spin_unlock(&sq->lock);
+		return;
+	}
+	if (sq->waiting) {
+		if (time_after_eq(jiffies, sq->resume))
+			sq->waiting = false;
+		else
+			arm(sq, sq->resume);
+	} else if (outstanding(sq) && sq->timeout) {
+		if (time_after_eq(jiffies, sq->deadline))
+			timed_out(qp);
+		else
+			arm(sq, sq->deadline);
+	}
+	spin_unlock(&sq->lock);
+	berth_qp_settle(qp);
+	berth_req_run(qp, BERTH_BUDGET_SOFTIRQ);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The requester: sends what is in the SQ, one step (a burst on the wire, or a piece of the local
+ * path) under sq.lock at a time. It runs in the doorbell's context with a budget, in softirq when
+ * acknowledgements open the window, and goes on in a worker when the budget is used up.
+ */
+#ifndef BERTH_RC_REQ_H
+#define BERTH_RC_REQ_H
+
+#include <linux/timer.h>
+#include <linux/workqueue.h>
+#include "../obj/qp.h"
+#include "../wire/bth.h"
+
+/* How much may be moved before the worker takes over, in bytes. */
+#define BERTH_BUDGET_DOORBELL	(1U << 20)
+#define BERTH_BUDGET_SOFTIRQ	(256U << 10)
+
+/* What handling a WQE costs besides its bytes, for budgets. */
+#define BERTH_WQE_COST		512
+
+void berth_req_run(struct berth_qp *qp, u32 budget);
+void berth_req_timer(struct timer_list *timer);
+void berth_req_work(struct work_struct *work);
+void berth_req_reset(struct berth_qp *qp, u32 psn);
+
+/* For the parts of the requester; sq.lock held. */
+void berth_req_start(struct berth_qp *qp, struct berth_swqe *wqe);
+void berth_req_fail(struct berth_qp *qp, enum ib_wc_status status);
+void berth_req_wait(struct berth_qp *qp, u32 usec);
+void berth_req_rnr(struct berth_qp *qp, u8 timer_code);
+void berth_req_go_back(struct berth_qp *qp);
+void berth_req_progress(struct berth_qp *qp);
+int berth_req_source(struct berth_qp *qp, struct berth_swqe *wqe, int access);
+
+/*
+ * How many PSNs of a started WQE lie before @psn, which is not before its first. Unsigned: the
+ * longest message at the smallest path MTU takes 2^23 PSNs, half of their space.
+ */
+static inline u32 berth_req_done(const struct berth_swqe *wqe, u32 psn)
+{
+	return (psn - wqe->first_psn) & BERTH_PSN_MASK;
+}
+
+/* The PSN of byte offset of a started WQE. */
+static inline u32 berth_req_psn(const struct berth_qp *qp, const struct berth_swqe *wqe, u32 offset)
+{
+	return berth_psn_add(wqe->first_psn, offset / qp->mtu);
+}
+
+#endif

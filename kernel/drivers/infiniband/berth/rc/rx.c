@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Where packets enter. A super-packet is taken apart segment by segment; a QP's lock is kept while
+ * consecutive segments are for the same side of the same QP, and what is to be answered or sent on
+ * follows once, when the lock is dropped.
+ *
+ * Whatever a peer sends, a packet reaches a QP only when its length, opcode and ICRC are right, and
+ * when it comes from the peer's address to ours, in our network namespace. Everything else is
+ * counted and dropped.
+ *
+ * Context: softirq, rcu_read_lock held.
+ */
+#include <net/ipv6.h>
+#include "../net/netns.h"
+#include "../obj/qp_state.h"
+#include "../stats.h"
+#include "../trace.h"
+#include "../wire/cursor.h"
+#include "../wire/icrc.h"
+#include "../wire/packet.h"
+#include "ack.h"
+#include "req.h"
+#include "rsp.h"
+#include "rx.h"
+
+/* Bursts of read responses sent from softirq. */
+#define SOFTIRQ_BURSTS	4
+
+enum side {
+	SIDE_NONE,
+	SIDE_REQUESTER,
+	SIDE_RESPONDER,
+};
+
+/* The QP whose lock is held. */
+struct hold {
+	struct berth_qp *qp;
+	enum side side;
+};
+
+static void leave(struct hold *hold)
+{
+	struct berth_qp *qp = hold->qp;
+	bool reads;
+
+	switch (hold->side) {
+	case SIDE_REQUESTER:
+		spin_unlock(&qp->sq.lock);
+		berth_qp_settle(qp);
+		berth_req_run(qp, BERTH_BUDGET_SOFTIRQ);
+		break;
+	case SIDE_RESPONDER:
+		berth_rsp_answer(qp);
+		reads = qp->rq.read_count;
+		spin_unlock(&qp->rq.lock);
+		berth_qp_settle(qp);
+		if (reads)
+			berth_read_run(qp, SOFTIRQ_BURSTS);
+		break;
+	case SIDE_NONE:
+		break;
+	}
+	hold->side = SIDE_NONE;
+}
+
+static void enter(struct hold *hold, enum side side)
+{
+	if (hold->side == side)
+		return;
+	leave(hold);
+	spin_lock(side == SIDE_REQUESTER ? &hold->qp->sq.lock : &hold->qp->rq.lock);
+	hold->side = side;
+}
+
+/* Keeps the reference of the QP that was looked up last. */
+static bool find_qp(struct hold *hold, u32 qpn)
+{
+	if (hold->qp && hold->qp->qpn == qpn)
+		return true;
+	if (hold->qp) {
+		leave(hold);
+		berth_qp_put(hold->qp);
+	}
+	hold->qp = berth_qp_get(qpn);
+	return hold->qp;
+}
+
+static bool from_peer(const struct berth_qp *qp, const struct berth_rx *rx)
+{
+	const struct berth_path *path = &qp->path;
+
+	if (path->family != rx->family || dev_net(qp->dev->ndev) != rx->net)
+		return false;
+	if (rx->family == AF_INET)
+		return path->daddr.v4 == rx->saddr.v4 && path->saddr.v4 == rx->daddr.v4;
+	return ipv6_addr_equal(&path->daddr.v6, &rx->saddr.v6) &&
+	       ipv6_addr_equal(&path->saddr.v6, &rx->daddr.v6);
+}
+
+static bool icrc_ok(const struct berth_rx *rx, const struct berth_cursor *at, u32 segment,
+		    const void *hdr, u32 len)
+{
+	struct berth_cursor c = *at;
+	__le32 icrc;
+	u32 crc;
+
+	crc = berth_rx_icrc(rx, segment, len, hdr, sizeof(struct berth_bth));
+	if (berth_cursor_skip(&c, sizeof(struct berth_bth)) ||
+	    berth_cursor_crc(&c, &crc, len - sizeof(struct berth_bth) - BERTH_ICRC_LEN) ||
+	    berth_cursor_skip(&c, len - sizeof(struct berth_bth) - BERTH_ICRC_LEN) ||
+	    berth_cursor_pull(&c, &icrc, sizeof(icrc)))
+		return false;
+	return icrc == berth_icrc_final(crc);
+}
+
+/* One segment. The cursor stands at its BTH and is not moved. */
+static void segment(struct hold *hold, const struct berth_rx *rx, struct berth_cursor at,
+		    u32 index, u32 len)
+{
+	struct berth_packet pkt;
+	struct berth_cursor c = at;
+	u8 hdr[BERTH_HDR_MAX];
+	u32 avail = min_t(u32, len, sizeof(hdr));
+	bool request;
+
+	if (berth_cursor_pull(&c, hdr, avail) || berth_packet_parse(&pkt, hdr, avail, len))
+		goto malformed;
+	if (pkt.op->flags & BERTH_OP_UD || !find_qp(hold, pkt.qpn))
+		return;
+	if (!icrc_ok(rx, &at, index, hdr, len)) {
+		berth_count(hold->qp->dev, BERTH_CNT_RX_BAD_ICRC);
+		return;
+	}
+
+	request = pkt.op->flags & BERTH_OP_REQUEST;
+	enter(hold, request ? SIDE_RESPONDER : SIDE_REQUESTER);
+	if (!from_peer(hold->qp, rx) || (pkt.pkey | 0x8000) != BERTH_DEFAULT_PKEY) {
+		berth_count(hold->qp->dev, BERTH_CNT_RX_NO_QP);
+		return;
+	}
+	berth_count(hold->qp->dev, BERTH_CNT_RX_PACKETS);
+	trace_berth_rx(hold->qp, &pkt);
+	c = at;
+	berth_cursor_skip(&c, pkt.hdr_len);
+	if (request)
+		berth_rsp_packet(hold->qp, &pkt, &c);
+	else
+		berth_ack_packet(hold->qp, &pkt, &c);
+	return;
+
+malformed:
+	if (hold->qp)
+		berth_count(hold->qp->dev, BERTH_CNT_RX_MALFORMED);
+}
+
+/**
+ * berth_rx - take a packet or super-packet from IP
+ * @skb: packet; stays the caller's, and is not changed
+ * @rx: where its transport headers begin, how long a segment is, and its IP and UDP fields
+ *
+ * Context: softirq, rcu_read_lock held.
+ */
+void berth_rx(struct sk_buff *skb, const struct berth_rx *rx)
+{
+	struct hold hold = {};
+	struct berth_cursor c;
+	u32 left = rx->len, i;
+
+	if (berth_cursor_init(&c, skb, rx->offset))
+		return;
+	for (i = 0; left; i++) {
+		u32 len = min(left, rx->seg_len);
+
+		segment(&hold, rx, c, i, len);
+		if (berth_cursor_skip(&c, len))
+			break;
+		left -= len;
+	}
+	leave(&hold);
+	if (hold.qp)
+		berth_qp_put(hold.qp);
+}

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sending requests as packets. A step plans one burst (how many packets from here on share a
+ * length, fit the window and may be sent), takes memory for it and fills it. Planning and filling
+ * walk the SQ with the same function, so they cannot disagree.
+ *
+ * A READ is asked for in pieces, so that the amount of data on its way is bounded by what the
+ * requester asked for: the responder has no window of its own.
+ *
+ * Context: sq.lock held, bottom halves disabled. IBTA volume 1, 9.4 and 9.7.
+ */
+#include "../landing/landing.h"
+#include "../obj/qp_state.h"
+#include "../stats.h"
+#include "../wire/bth.h"
+#include "../wire/packet.h"
+#include "burst.h"
+#include "req.h"
+#include "send.h"
+
+/* Bytes that may be on their way, and in one read request; both in whole packets. */
+#define WINDOW_BYTES	(512U << 10)
+#define WINDOW_MIN	16
+#define READ_BYTES	(128U << 10)
+
+/* A position in the SQ. */
+struct place {
+	u32 counter;
+	u32 offset;
+};
+
+/* One packet: what it carries. */
+struct plan {
+	struct berth_swqe *wqe;
+	u32 counter;
+	u32 offset;
+	u32 payload;		/* bytes carried */
+	u32 psns;		/* PSNs it stands for: more than 1 only for a READ request */
+	u32 wire_len;
+	u8 opcode;
+	bool last;
+};
+
+static enum berth_op_tail tail_of(const struct berth_swqe *wqe)
+{
+	switch (wqe->opcode) {
+	case BERTH_WR_SEND_IMM:
+	case BERTH_WR_WRITE_IMM:
+		return BERTH_TAIL_IMM;
+	case BERTH_WR_SEND_INV:
+		return BERTH_TAIL_INV;
+	default:
+		return BERTH_TAIL_NONE;
+	}
+}
+
+static bool is_write(const struct berth_swqe *wqe)
+{
+	return wqe->opcode == BERTH_WR_WRITE || wqe->opcode == BERTH_WR_WRITE_IMM;
+}
+
+static bool wakes_receiver(const struct berth_swqe *wqe)
+{
+	return wqe->opcode != BERTH_WR_WRITE && wqe->opcode != BERTH_WR_READ;
+}
+
+static struct plan plan_read(const struct berth_qp *qp, struct berth_swqe *wqe, u32 offset)
+{
+	u32 n = min(wqe->length - offset, READ_BYTES);
+
+	return (struct plan){
+		.wqe = wqe,
+		.offset = offset,
+		.payload = 0,
+		.psns = max(DIV_ROUND_UP(n, qp->mtu), 1U),
+		.opcode = BERTH_RC_READ_REQUEST,
+		.last = offset + n == wqe->length,
+	};
+}
+
+/* The packet at a place whose WQE is there; moves the place behind it. */
+static struct plan plan_packet(const struct berth_qp *qp, struct place *at)
+{
+	struct berth_swqe *wqe = berth_sq_slot(&qp->sq, at->counter);
+	struct plan p;
+
+	if (wqe->opcode == BERTH_WR_READ) {
+		p = plan_read(qp, wqe, at->offset);
+		at->offset += min(wqe->length - at->offset, READ_BYTES);
+	} else {
+		u32 left = wqe->length - at->offset;
+
+		p = (struct plan){
+			.wqe = wqe,
+			.offset = at->offset,
+			.payload = min(left, qp->mtu),
+			.psns = 1,
+			.last = left <= qp->mtu,
+		};
+		p.opcode = berth_opcode_pick(is_write(wqe) ? BERTH_KIND_WRITE : BERTH_KIND_SEND,
+					     !at->offset, p.last,
+					     p.last ? tail_of(wqe) : BERTH_TAIL_NONE);
+		at->offset += p.payload;
+	}
+	p.counter = at->counter;
+	p.wire_len = berth_packet_wire_len(berth_opcode_find(p.opcode), p.payload);
+	if (p.last) {
+		at->counter++;
+		at->offset = 0;
+	}
+	return p;
+}
+
+static u32 window(const struct berth_qp *qp)
+{
+	return max(WINDOW_BYTES / qp->mtu, (u32)WINDOW_MIN);
+}
+
+/* May the packet at a place be sent now? Takes WQEs from the ring and starts them. */
+static bool may_send(struct berth_qp *qp, const struct place *at, u32 reads)
+{
+	struct berth_sq *sq = &qp->sq;
+	struct berth_swqe *wqe;
+	s32 ahead;
+
+	if (at->counter == sq->head && !berth_sq_fetch(qp))
+		return false;
+	wqe = berth_sq_slot(sq, at->counter);
+	if (wqe->status != IB_WC_SUCCESS)
+		return false;
+	if (!wqe->psns) {
+		if (qp->state == IB_QPS_SQD)
+			return false;
+		berth_req_start(qp, wqe);
+	}
+	if (wqe->flags & BERTH_WR_FENCE && !at->offset && reads)
+		return false;
+	if (wqe->opcode == BERTH_WR_READ && reads >= sq->max_rd_atomic)
+		return false;
+	ahead = berth_psn_cmp(berth_req_psn(qp, wqe, at->offset), sq->una);
+	return ahead < (s32)window(qp);
+}
+
+/* How many packets from the current place on may leave as one burst. */
+static u32 plan_burst(struct berth_qp *qp, u32 *seg_len, u32 *last_len)
+{
+	struct place at = { qp->sq.next, qp->sq.offset };
+	u32 n = 0, limit = 1, reads = qp->sq.reads;
+
+	while (n < limit && may_send(qp, &at, reads)) {
+		struct place next = at;
+		struct plan p = plan_packet(qp, &next);
+
+		if (!n) {
+			*seg_len = p.wire_len;
+			limit = berth_burst_limit(qp, p.wire_len);
+		} else if (p.wire_len > *seg_len) {
+			break;
+		}
+		*last_len = p.wire_len;
+		reads += p.opcode == BERTH_RC_READ_REQUEST;
+		at = next;
+		n++;
+		if (p.wire_len < *seg_len)
+			break;
+	}
+	return n;
+}
+
+static struct berth_packet describe(const struct berth_qp *qp, const struct plan *p, bool ackreq)
+{
+	const struct berth_swqe *wqe = p->wqe;
+	struct berth_packet pkt = {
+		.opcode = p->opcode,
+		.qpn = qp->dest_qpn,
+		.psn = berth_req_psn(qp, wqe, p->offset),
+		.pkey = BERTH_DEFAULT_PKEY,
+		.flags = BERTH_PKT_MIG | (ackreq ? BERTH_PKT_ACKREQ : 0),
+		.payload_len = p->payload,
+		.va = wqe->remote_addr + p->offset,
+		.rkey = wqe->rkey,
+		.dma_len = wqe->length,
+	};
+
+	if (p->opcode == BERTH_RC_READ_REQUEST)
+		pkt.dma_len = min(wqe->length - p->offset, READ_BYTES);
+	if (!p->last)
+		return pkt;
+	if (wqe->flags & BERTH_WR_SOLICITED && wakes_receiver(wqe))
+		pkt.flags |= BERTH_PKT_SE;
+	pkt.imm = (__force __be32)wqe->ex;
+	pkt.inv_rkey = wqe->ex;
+	return pkt;
+}
+
+/* Writes one packet. Returns 0, or what stands against its memory. */
+static int fill(struct berth_qp *qp, const struct plan *p, u8 *at, bool ackreq)
+{
+	struct berth_packet pkt = describe(qp, p, ackreq);
+	u32 pad = berth_pad_len(p->payload);
+	int hdr, n;
+
+	hdr = berth_packet_build(&pkt, at, BERTH_HDR_MAX);
+	if (WARN_ON_ONCE(hdr < 0))
+		return hdr;
+	n = berth_req_source(qp, p->wqe,
+			     p->opcode == BERTH_RC_READ_REQUEST ? IB_ACCESS_LOCAL_WRITE : 0);
+	if (n < 0)
+		return n;
+	if (!p->payload)
+		return 0;
+	n = berth_landing_gather(at + hdr, (struct berth_segs){ qp->sq.seg, n }, p->offset,
+				 p->payload);
+	if (n == -EAGAIN)
+		berth_req_wait(qp, 1000);
+	else if (n)
+		p->wqe->status = IB_WC_LOC_PROT_ERR;
+	memset(at + hdr + p->payload, 0, pad);
+	return n;
+}
+
+/* A packet is in the burst: the requester stands behind it. */
+static void account(struct berth_qp *qp, const struct plan *p, const struct place *next)
+{
+	struct berth_sq *sq = &qp->sq;
+	u32 behind = berth_psn_add(berth_req_psn(qp, p->wqe, p->offset), p->psns);
+
+	if (p->opcode == BERTH_RC_READ_REQUEST)
+		sq->read_end[sq->reads++] = behind;
+	if (berth_psn_cmp(behind, sq->sent) > 0) {
+		sq->sent = behind;
+		berth_count_add(qp->dev, BERTH_CNT_TX_BYTES, p->payload);
+	}
+	sq->next = next->counter;
+	sq->offset = next->offset;
+}
+
+/* The last packet of a burst asks for an acknowledgement, but not a FIRST: its MIDDLEs follow. */
+static bool wants_ack(const struct plan *p, bool last_of_burst)
+{
+	return last_of_burst && (p->last || p->offset);
+}
+
+static void start_clock(struct berth_qp *qp, bool idle)
+{
+	struct berth_sq *sq = &qp->sq;
+
+	if (!sq->timeout)
+		return;
+	if (idle)
+		berth_req_progress(qp);
+	if (!timer_pending(&sq->timer))
+		mod_timer(&sq->timer, sq->deadline);
+}
+
+/**
+ * berth_send_step - send one burst
+ * @qp: queue pair, sq.lock held, a WQE without error at sq.next
+ *
+ * Return: its cost, 0: nothing may be sent now.
+ */
+int berth_send_step(struct berth_qp *qp)
+{
+	struct berth_sq *sq = &qp->sq;
+	bool idle = sq->una == sq->sent;
+	u32 i, n, bytes = 0, seg_len, last_len;
+	struct berth_burst b;
+
+	lockdep_assert_held(&sq->lock);
+	n = plan_burst(qp, &seg_len, &last_len);
+	if (!n)
+		return 0;
+	if (berth_burst_begin(&b, qp, n, seg_len, last_len)) {
+		berth_req_wait(qp, 1000);
+		return 0;
+	}
+	for (i = 0; i < n; i++) {
+		struct place at = { sq->next, sq->offset };
+		struct plan p = plan_packet(qp, &at);
+
+		if (fill(qp, &p, berth_burst_packet(&b, i), wants_ack(&p, i == n - 1)))
+			break;
+		account(qp, &p, &at);
+		bytes += p.wire_len;
+	}
+	if (!i) {
+		berth_burst_cancel(&b);
+		return sq->waiting ? 0 : BERTH_WQE_COST;
+	}
+	berth_burst_send(&b, i);
+	start_clock(qp, idle);
+	return bytes + BERTH_WQE_COST;
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Taking send WQEs from the shared ring, and completing them.
+ *
+ * Context: sq.lock held with bottom halves disabled, but for init, fini (process, not published).
+ * The ring may change under us at any moment: an entry is copied once, then only the copy counts.
+ */
+#include <linux/mm.h>
+#include "../landing/landing.h"
+#include "../obj/cq.h"
+#include "../obj/qp.h"
+#include "../obj/qp_state.h"
+#include "../rc/req.h"
+#include "../trace.h"
+
+#define SUPPORTED_FLAGS \
+	(BERTH_WR_SIGNALED | BERTH_WR_SOLICITED | BERTH_WR_FENCE | BERTH_WR_INLINE)
+
+static u32 list_bytes(u32 max_sge, u32 max_inline)
+{
+	/* Room for two SGEs at least: an atomic's scratch, and 80-byte strides. */
+	return max3(max_sge * (u32)sizeof(struct berth_sge), ALIGN(max_inline, 16), 32U);
+}
+
+u32 berth_sq_ring_stride(const struct ib_qp_cap *cap)
+{
+	return sizeof(struct berth_send_wqe) + list_bytes(cap->max_send_sge, cap->max_inline_data);
+}
+
+int berth_sq_init(struct berth_qp *qp, const struct ib_qp_cap *cap)
+{
+	struct berth_sq *sq = &qp->sq;
+
+	spin_lock_init(&sq->lock);
+	timer_setup(&sq->timer, berth_req_timer, 0);
+	INIT_WORK(&sq->work, berth_req_work);
+	if (!cap->max_send_wr)
+		return 0;
+
+	sq->entries = roundup_pow_of_two(cap->max_send_wr);
+	sq->max_sge = cap->max_send_sge;
+	sq->max_inline = cap->max_inline_data;
+	sq->ring_stride = berth_sq_ring_stride(cap);
+	sq->slot_stride = ALIGN(struct_size_t(struct berth_swqe, sge, 0) +
+				list_bytes(sq->max_sge, sq->max_inline), 8);
+	sq->slots = kvzalloc((size_t)sq->entries * sq->slot_stride, GFP_KERNEL_ACCOUNT);
+	if (!sq->slots)
+		return -ENOMEM;
+	sq->seg = kcalloc(max(sq->max_sge, 1U), sizeof(*sq->seg), GFP_KERNEL_ACCOUNT);
+	if (!sq->seg) {
+		kvfree(sq->slots);
+		sq->slots = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void berth_sq_fini(struct berth_qp *qp)
+{
+	kfree(qp->sq.seg);
+	kvfree(qp->sq.slots);
+}
+
+/* To the state of a new SQ; unfinished WQEs are forgotten, as RESET demands. */
+void berth_sq_reset(struct berth_qp *qp)
+{
+	struct berth_sq *sq = &qp->sq;
+
+	lockdep_assert_held(&sq->lock);
+	sq->head = 0;
+	sq->next = 0;
+	sq->tail = 0;
+	sq->offset = 0;
+	sq->reads = 0;
+	sq->read_lost = false;
+	sq->waiting = false;
+	sq->draining = false;
+}
+
+static u8 validate(const struct berth_sq *sq, const struct berth_send_wqe *wqe)
+{
+	if (wqe->flags & ~SUPPORTED_FLAGS || wqe->reserved0)
+		return IB_WC_LOC_QP_OP_ERR;
+	switch (wqe->opcode) {
+	case BERTH_WR_SEND:
+	case BERTH_WR_SEND_IMM:
+	case BERTH_WR_SEND_INV:
+	case BERTH_WR_WRITE:
+	case BERTH_WR_WRITE_IMM:
+		break;
+	case BERTH_WR_READ:
+		if (wqe->flags & BERTH_WR_INLINE || !sq->max_rd_atomic)
+			return IB_WC_LOC_QP_OP_ERR;
+		break;
+	default:
+		return IB_WC_LOC_QP_OP_ERR;
+	}
+	if (wqe->flags & BERTH_WR_INLINE) {
+		if (wqe->num_sge || wqe->inline_len > sq->max_inline)
+			return IB_WC_LOC_QP_OP_ERR;
+	} else if (wqe->num_sge > sq->max_sge || wqe->inline_len) {
+		return IB_WC_LOC_QP_OP_ERR;
+	}
+	return IB_WC_SUCCESS;
+}
+
+static u8 sum_length(struct berth_swqe *slot)
+{
+	u64 total = 0;
+	u32 i;
+
+	for (i = 0; i < slot->num_sge; i++)
+		total += slot->sge[i].length;
+	if (total > BERTH_MAX_MSG)
+		return IB_WC_LOC_LEN_ERR;
+	slot->length = total;
+	return IB_WC_SUCCESS;
+}
+
+static const void *ring_entry(const struct berth_sq *sq, u32 counter)
+{
+	return sq->ring + (size_t)(counter & (sq->entries - 1)) * sq->ring_stride;
+}
+
+/* Entries that the process has posted and we have not taken; -EINVAL when it says nonsense. */
+static int posted(const struct berth_qp *qp)
+{
+	/* Acquire: pairs with the process's release store of sq_prod after the entries. */
+	u32 n = smp_load_acquire(&qp->ring->sq_prod) - qp->sq.head;
+
+	return n > qp->sq.entries ? -EINVAL : n;
+}
+
+/**
+ * berth_sq_fetch - take the next WQE from the ring into its private slot
+ * @qp: queue pair, sq.lock held
+ *
+ * What is wrong with the WQE is left in its status: it fails when its turn comes, after those
+ * before it. A process that moved its producer counter where it cannot be loses the QP.
+ *
+ * Return: false when there is none, or no slot is free.
+ */
+bool berth_sq_fetch(struct berth_qp *qp)
+{
+	struct berth_sq *sq = &qp->sq;
+	struct berth_send_wqe wqe;
+	struct berth_swqe *slot;
+	const void *entry;
+	int n;
+
+	lockdep_assert_held(&sq->lock);
+	if (!sq->entries || sq->head - sq->tail >= sq->entries)
+		return false;
+	n = posted(qp);
+	if (n <= 0) {
+		if (n < 0)
+			berth_qp_fail_locked(qp, IB_EVENT_QP_FATAL);
+		return false;
+	}
+
+	entry = ring_entry(sq, sq->head);
+	memcpy(&wqe, entry, sizeof(wqe));
+	barrier();	/* from here on only the copy */
+
+	slot = berth_sq_slot(sq, sq->head);
+	slot->wr_id = wqe.wr_id;
+	slot->remote_addr = wqe.remote_addr;
+	slot->rkey = wqe.rkey;
+	slot->ex = wqe.ex;
+	slot->opcode = wqe.opcode;
+	slot->flags = wqe.flags;
+	slot->num_sge = wqe.num_sge;
+	slot->length = 0;
+	slot->psns = 0;
+	slot->status = validate(sq, &wqe);
+	if (slot->status == IB_WC_SUCCESS) {
+		if (wqe.flags & BERTH_WR_INLINE) {
+			slot->length = wqe.inline_len;
+			memcpy(slot->sge, entry + sizeof(wqe), slot->length);
+		} else {
+			memcpy(slot->sge, entry + sizeof(wqe),
+			       slot->num_sge * sizeof(struct berth_sge));
+			barrier();
+			slot->status = sum_length(slot);
+		}
+	}
+	sq->head++;
+	return true;
+}
+
+static bool post_cqe(struct berth_qp *qp, u64 wr_id, u8 opcode, u32 length, u32 counter,
+		     enum ib_wc_status status)
+{
+	struct berth_cqe cqe = {
+		.wr_id = wr_id,
+		.status = status,
+		.opcode = opcode,
+		.byte_len = length,
+		.qpn = qp->qpn,
+		.index = counter,
+	};
+
+	trace_berth_completion(qp, &cqe);
+	return berth_cq_post(qp->send_cq, &cqe);
+}
+
+/**
+ * berth_sq_complete - the oldest WQE is done
+ * @qp: queue pair, sq.lock held, at least one private WQE
+ * @status: success is reported when it was asked for, everything else always
+ *
+ * A full CQ takes the QP to error.
+ */
+void berth_sq_complete(struct berth_qp *qp, enum ib_wc_status status)
+{
+	struct berth_sq *sq = &qp->sq;
+	struct berth_swqe *slot = berth_sq_slot(sq, sq->tail);
+
+	lockdep_assert_held(&sq->lock);
+	if (status != IB_WC_SUCCESS || qp->sig_all || slot->flags & BERTH_WR_SIGNALED) {
+		if (!post_cqe(qp, slot->wr_id, slot->opcode, slot->length, sq->tail, status))
+			berth_qp_fail_locked(qp, IB_EVENT_QP_FATAL);
+	}
+	sq->tail++;
+	if ((s32)(sq->next - sq->tail) < 0) {
+		sq->next = sq->tail;
+		sq->offset = 0;
+	}
+}
+
+/**
+ * berth_sq_flush - complete everything that was posted with a flush error, in order
+ * @qp: queue pair in the error state, sq.lock held
+ */
+void berth_sq_flush(struct berth_qp *qp)
+{
+	struct berth_sq *sq = &qp->sq;
+	int n;
+
+	lockdep_assert_held(&sq->lock);
+	if (!sq->entries)
+		return;
+	for (; sq->tail != sq->head; sq->tail++) {
+		struct berth_swqe *slot = berth_sq_slot(sq, sq->tail);
+
+		post_cqe(qp, slot->wr_id, slot->opcode, 0, sq->tail, IB_WC_WR_FLUSH_ERR);
+	}
+	for (n = posted(qp); n > 0; n--) {
+		const struct berth_send_wqe *wqe = ring_entry(sq, sq->head);
+
+		post_cqe(qp, READ_ONCE(wqe->wr_id), READ_ONCE(wqe->opcode), 0, sq->head,
+			 IB_WC_WR_FLUSH_ERR);
+		sq->head++;
+	}
+	sq->tail = sq->head;
+	sq->next = sq->head;
+	sq->offset = 0;
+}

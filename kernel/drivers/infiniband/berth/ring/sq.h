@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Send queues: WQEs are copied once from the shared ring into private slots, validated there, and
+ * live there until they complete.
+ *
+ * Ring counters run freely: tail <= next <= head. [tail, head) are private copies: those before next
+ * have been sent (in part: next itself), tail is the oldest that has not completed. Everything here
+ * is under sq.lock (see obj/qp.h).
+ */
+#ifndef BERTH_RING_SQ_H
+#define BERTH_RING_SQ_H
+
+#include <linux/spinlock.h>
+#include <linux/timer.h>
+#include <linux/workqueue.h>
+#include <rdma/ib_verbs.h>
+#include <rdma/berth-abi.h>
+
+struct berth_qp;
+struct berth_seg;
+
+/* The private copy of a send WQE. */
+struct berth_swqe {
+	u64 wr_id;
+	u64 remote_addr;
+	u32 rkey;
+	u32 ex;			/* immediate (big endian) or rkey to invalidate */
+	u32 length;		/* of the message */
+	u32 first_psn;
+	u32 psns;		/* how many it takes; 0: not started */
+	u8 opcode;		/* enum berth_wr_opcode */
+	u8 flags;		/* enum berth_wr_flags */
+	u8 num_sge;		/* 0 with BERTH_WR_INLINE */
+	u8 status;		/* enum ib_wc_status: what validation found */
+	struct berth_sge sge[];	/* or inline payload */
+};
+
+struct berth_sq {
+	spinlock_t lock;
+	u32 entries;		/* of the ring, power of two; 0: no SQ */
+	u32 ring_stride;
+	u32 slot_stride;
+	u32 max_sge;
+	u32 max_inline;
+	const void *ring;	/* shared; read once per entry */
+	void *slots;		/* private copies */
+	struct berth_seg *seg;	/* scratch of the requester, max_sge (at least 1) */
+
+	u32 head;
+	u32 next;
+	u32 tail;
+
+	/* The requester (rc/req.h). */
+	u32 offset;		/* bytes of the WQE at next that have been sent */
+	u32 psn;		/* of the next WQE to start */
+	u32 una;		/* oldest PSN that is not acknowledged, or whose data has not come */
+	u32 sent;		/* PSN behind the furthest that was ever sent */
+	u8 retry_left;
+	u8 rnr_left;
+	u8 retry_count;
+	u8 rnr_retry;
+	u8 timeout;		/* code of the ack timeout, 0: none */
+	u8 max_rd_atomic;
+	u8 reads;		/* read requests without their whole response */
+	bool read_lost;		/* a gap in responses was found and asked for again */
+	bool waiting;		/* for the RNR timer (or moving memory), until resume */
+	bool draining;		/* SQD: start no more WQEs, report when idle */
+	u32 read_end[16];	/* PSN behind each outstanding read request, oldest first */
+	unsigned long resume;	/* jiffies */
+	unsigned long deadline;	/* jiffies: when the oldest unacknowledged packet is overdue */
+	struct timer_list timer;
+	struct work_struct work;
+};
+
+static inline struct berth_swqe *berth_sq_slot(const struct berth_sq *sq, u32 counter)
+{
+	return sq->slots + (size_t)(counter & (sq->entries - 1)) * sq->slot_stride;
+}
+
+int berth_sq_init(struct berth_qp *qp, const struct ib_qp_cap *cap);
+void berth_sq_fini(struct berth_qp *qp);
+void berth_sq_reset(struct berth_qp *qp);
+u32 berth_sq_ring_stride(const struct ib_qp_cap *cap);
+bool berth_sq_fetch(struct berth_qp *qp);
+void berth_sq_complete(struct berth_qp *qp, enum ib_wc_status status);
+void berth_sq_flush(struct berth_qp *qp);
+
+#endif
