@@ -13,6 +13,8 @@
  */
 #include <linux/ktime.h>
 #include <linux/log2.h>
+#include <net/netlink.h>
+#include <rdma/rdma_netlink.h>
 #include <rdma/restrack.h>
 #include <rdma/uverbs_ioctl.h>
 #include "../dev.h"
@@ -229,6 +231,7 @@ bool berth_cq_post(struct berth_cq *cq, const struct berth_cqe *cqe)
 int berth_cq_fill_res(struct sk_buff *msg, struct ib_cq *ib)
 {
 	struct berth_cq *cq = berth_cq(ib);
+	struct nlattr *table;
 	bool overflow;
 	u32 prod;
 
@@ -237,9 +240,15 @@ int berth_cq_fill_res(struct sk_buff *msg, struct ib_cq *ib)
 	overflow = cq->overflow;
 	spin_unlock_bh(&cq->lock);
 
+	table = nla_nest_start(msg, RDMA_NLDEV_ATTR_DRIVER);
+	if (!table)
+		return -EMSGSIZE;
 	if (rdma_nl_put_driver_u32(msg, "produced", prod) ||
 	    rdma_nl_put_driver_u32(msg, "consumed", READ_ONCE(cq->ring->cons)) ||
-	    rdma_nl_put_driver_u32(msg, "overflow", overflow))
+	    rdma_nl_put_driver_u32(msg, "overflow", overflow)) {
+		nla_nest_cancel(msg, table);
 		return -EMSGSIZE;
+	}
+	nla_nest_end(msg, table);
 	return 0;
 }

@@ -15,6 +15,8 @@
 #include <linux/overflow.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
+#include <net/netlink.h>
+#include <rdma/rdma_netlink.h>
 #include <rdma/restrack.h>
 #include "mr.h"
 #include "udata.h"
@@ -308,16 +310,22 @@ int berth_mr_fill_res(struct sk_buff *msg, struct ib_mr *ib)
 {
 	struct berth_mr *mr = berth_mr(ib);
 	const char *memory = "pages";
+	struct nlattr *table;
 
 	if (mr->area)
 		memory = berth_window_is_iomem(mr->window) ? "dma-buf, I/O" : "dma-buf";
 	else if (!mr->umem)
 		memory = "direct map";
 
+	table = nla_nest_start(msg, RDMA_NLDEV_ATTR_DRIVER);
+	if (!table)
+		return -EMSGSIZE;
 	if (rdma_nl_put_driver_string(msg, "memory", memory) ||
-	    rdma_nl_put_driver_u32(msg, "valid", READ_ONCE(mr->valid)))
+	    rdma_nl_put_driver_u32(msg, "valid", READ_ONCE(mr->valid)) ||
+	    (mr->area && rdma_nl_put_driver_u32(msg, "area", berth_area_id(mr->area)))) {
+		nla_nest_cancel(msg, table);
 		return -EMSGSIZE;
-	if (mr->area && rdma_nl_put_driver_u32(msg, "area", berth_area_id(mr->area)))
-		return -EMSGSIZE;
+	}
+	nla_nest_end(msg, table);
 	return 0;
 }
