@@ -26,7 +26,7 @@ struct berth_dev {
 	struct berth_stats __percpu *stats;
 	struct berth_port port;			/* written under rtnl, see port.h */
 	struct xarray mrs;			/* key >> 8 -> struct berth_mr; RCU readers */
-	u32 mr_next;				/* cyclic allocation cursor, under the xa_lock of mrs */
+	u32 mr_next;				/* cyclic allocation cursor, of obj/mr.c */
 };
 
 static inline struct berth_dev *berth_dev(struct ib_device *ib)
@@ -34,7 +34,7 @@ static inline struct berth_dev *berth_dev(struct ib_device *ib)
 	return container_of(ib, struct berth_dev, ib);
 }
 
-struct berth_dev *berth_dev_create(const char *name, struct net_device *ndev);
+struct berth_dev *berth_dev_create(const char *name, struct net_device *ndev, struct net *net);
 void berth_dev_port_event(struct berth_dev *dev, enum ib_event_type type);
 
 #endif

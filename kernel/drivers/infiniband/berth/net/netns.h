@@ -33,6 +33,8 @@ int berth_netns_module_init(void);
 void berth_netns_module_fini(void);
 struct berth_netns *berth_netns_get(struct net *net);
 void berth_netns_put(struct berth_netns *netns);
+struct net *berth_netns_net(const struct berth_netns *netns);
+struct sock *berth_netns_sock(const struct berth_netns *netns, int family);
 
 u32 berth_rx_icrc(const struct berth_rx *rx, unsigned int segment, unsigned int udp_payload,
 		  const void *transport, unsigned int transport_len);

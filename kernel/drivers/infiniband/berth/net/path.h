@@ -4,7 +4,8 @@
  * what is sent there.
  *
  * A path belongs to its QP and is used under the QP's locks with bottom halves disabled; two sides
- * of a QP (requester and responder) may send at once, so the cached route is RCU protected.
+ * of a QP (requester and responder) may send at once, so the cached route is RCU protected. An skb
+ * borrows the route: from berth_path_skb() to berth_path_xmit() bottom halves stay disabled.
  */
 #ifndef BERTH_NET_PATH_H
 #define BERTH_NET_PATH_H
@@ -15,6 +16,7 @@
 #include <rdma/ib_verbs.h>
 
 struct berth_dev;
+struct sock;
 
 union berth_addr {
 	__be32 v4;
@@ -22,7 +24,9 @@ union berth_addr {
 };
 
 struct berth_path {
+	struct berth_dev *dev;
 	struct net *net;
+	struct sock *sk;		/* of the namespace, whose device outlives the path */
 	int family;			/* AF_INET or AF_INET6; 0: not set */
 	int oif;
 	union berth_addr saddr;
@@ -32,7 +36,7 @@ struct berth_path {
 	u8 ttl;
 	u32 flow_label;
 	struct dst_entry __rcu *dst;	/* checked before use, looked up again when obsolete */
-	u32 dst_cookie;
+	u32 dst_cookie;			/* a wrong one only causes a lookup */
 };
 
 int berth_path_init(struct berth_path *path, struct berth_dev *dev,

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The ib_device: allocated over a netdev, described to the core, registered; taken apart when the
+ * core lets go of it.
+ *
+ * Everything here runs in process context. Nothing is locked: what is set before registration stays
+ * as it is, and dealloc_driver runs when nobody else has the device any more.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/etherdevice.h>
+#include <linux/if_vlan.h>
+#include <linux/jhash.h>
+#include <linux/module.h>
+#include <linux/rtnetlink.h>
+#include <net/addrconf.h>
+#include <rdma/uverbs_ioctl.h>
+#include <rdma/berth-abi.h>
+#include "compat.h"
+#include "dev.h"
+#include "stats.h"
+#include "net/netns.h"
+#include "obj/cq.h"
+#include "obj/mr.h"
+#include "obj/pd.h"
+#include "obj/qp.h"
+#include "obj/shared.h"
+#include "obj/ucontext.h"
+
+#define VENDOR_ID		0xffffff	/* none assigned */
+#define FW_VER			((0ULL << 32) | (1ULL << 16) | 0ULL)
+#define RD_ATOMIC		128
+#define MAX_QP			(1 << 16)
+#define MAX_KEY_INDEX		((1 << 24) - 1)
+#define ACK_DELAY		15		/* 4.096 us << 15 */
+
+static int query_device(struct ib_device *ib, struct ib_device_attr *attr, struct ib_udata *udata)
+{
+	if (udata->inlen && !ib_is_udata_cleared(udata, 0, udata->inlen))
+		return -EINVAL;
+
+	*attr = (struct ib_device_attr) {
+		.fw_ver = FW_VER,
+		.sys_image_guid = ib->node_guid,
+		.vendor_id = VENDOR_ID,
+		.hw_ver = 1,
+		.max_mr_size = U64_MAX,
+		.page_size_cap = 0xfffff000,
+		.max_qp = MAX_QP,
+		.max_qp_wr = BERTH_MAX_WR,
+		.device_cap_flags = IB_DEVICE_RC_RNR_NAK_GEN | IB_DEVICE_CURR_QP_STATE_MOD |
+				    IB_DEVICE_PORT_ACTIVE_EVENT | IB_DEVICE_SYS_IMAGE_GUID,
+		.kernel_cap_flags = IBK_ALLOW_USER_UNREG,
+		.max_send_sge = BERTH_MAX_SGE,
+		.max_recv_sge = BERTH_MAX_SGE,
+		.max_sge_rd = BERTH_MAX_SGE,
+		.max_cq = MAX_QP,
+		.max_cqe = BERTH_MAX_CQE,
+		.max_mr = MAX_KEY_INDEX,
+		.max_pd = MAX_QP,
+		.max_qp_rd_atom = RD_ATOMIC,
+		.max_res_rd_atom = RD_ATOMIC * MAX_QP,
+		.max_qp_init_rd_atom = RD_ATOMIC,
+		.atomic_cap = IB_ATOMIC_NONE,
+		.masked_atomic_cap = IB_ATOMIC_NONE,
+		.max_pkeys = 1,
+		.local_ca_ack_delay = ACK_DELAY,
+		.timestamp_mask = U64_MAX,
+		.hca_core_clock = NSEC_PER_SEC / 1000,	/* kHz of berth_cqe.timestamp */
+	};
+	return 0;
+}
+
+static void get_fw_str(struct ib_device *ib, char *str)
+{
+	snprintf(str, IB_FW_VERSION_NAME_MAX, "berth 0.1.0");
+}
+
+static void dealloc_driver(struct ib_device *ib)
+{
+	struct berth_dev *dev = berth_dev(ib);
+
+	WARN_ON(!xa_empty(&dev->mrs));
+	xa_destroy(&dev->mrs);
+	if (dev->netns)
+		berth_netns_put(dev->netns);
+	berth_stats_fini(dev);
+	netdev_put(dev->ndev, &dev->ndev_tracker);
+}
+
+static ssize_t parent_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	struct berth_dev *dev = rdma_device_to_drv_device(device, struct berth_dev, ib);
+
+	return sysfs_emit(buf, "%s\n", netdev_name(dev->ndev));
+}
+static DEVICE_ATTR_RO(parent);
+
+static ssize_t hca_type_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "berth\n");
+}
+static DEVICE_ATTR_RO(hca_type);
+
+static ssize_t board_id_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "berth\n");
+}
+static DEVICE_ATTR_RO(board_id);
+
+static struct attribute *dev_attrs[] = {
+	&dev_attr_parent.attr,
+	&dev_attr_hca_type.attr,
+	&dev_attr_board_id.attr,
+	NULL
+};
+
+static const struct attribute_group dev_attr_group = {
+	.attrs = dev_attrs,
+};
+
+static const struct ib_device_ops dev_ops = {
+	.owner = THIS_MODULE,
+	.driver_id = BERTH_DRIVER_ID,
+	.uverbs_abi_ver = BERTH_ABI_VERSION,
+	.device_group = &dev_attr_group,
+
+	.alloc_pd = berth_pd_alloc,
+	.alloc_ucontext = berth_ucontext_alloc,
+	.create_cq = berth_cq_create,
+	.create_qp = berth_qp_create,
+	.dealloc_driver = dealloc_driver,
+	.dealloc_pd = berth_pd_dealloc,
+	.dealloc_ucontext = berth_ucontext_dealloc,
+	.dereg_mr = berth_mr_dereg,
+	.destroy_cq = berth_cq_destroy,
+	.destroy_qp = berth_qp_destroy,
+	.disassociate_ucontext = berth_ucontext_disassociate,
+	.fill_res_cq_entry = berth_cq_fill_res,
+	.fill_res_mr_entry = berth_mr_fill_res,
+	.get_dev_fw_str = get_fw_str,
+	.get_dma_mr = berth_mr_get_dma,
+	.get_link_layer = berth_port_link_layer,
+	.get_port_immutable = berth_port_immutable,
+	.mmap = berth_shared_mmap,
+	.mmap_free = berth_shared_mmap_free,
+	.modify_qp = berth_qp_modify,
+	.query_device = query_device,
+	.query_pkey = berth_port_query_pkey,
+	.query_port = berth_port_query,
+	.query_qp = berth_qp_query,
+	.reg_user_mr = berth_mr_reg_user,
+	.reg_user_mr_dmabuf = berth_mr_reg_dmabuf,
+
+	INIT_RDMA_OBJ_SIZE(ib_cq, berth_cq, ib),
+	INIT_RDMA_OBJ_SIZE(ib_pd, berth_pd, ib),
+	INIT_RDMA_OBJ_SIZE(ib_qp, berth_ibqp, ib),
+	INIT_RDMA_OBJ_SIZE(ib_ucontext, berth_ucontext, ib),
+};
+
+/*
+ * EUI-64 of the netdev's address. VLANs share the address of the device below, so their tag takes the
+ * place of ff:fe. Without an address (lo) it is made from what tells the netdev from others: its
+ * index and namespace; the universal bit says that nobody assigned it.
+ */
+static __be64 node_guid(struct net_device *ndev, struct net *net)
+{
+	u8 eui[8] = { 0x00, 0xbe, 0x72, 0xff, 0xfe };
+	__be64 guid;
+
+	if (is_valid_ether_addr(ndev->dev_addr)) {
+		addrconf_addr_eui48(eui, ndev->dev_addr);
+		if (is_vlan_dev(ndev)) {
+			eui[3] = vlan_dev_vlan_id(ndev) >> 8;
+			eui[4] = vlan_dev_vlan_id(ndev);
+		}
+	} else {
+		u32 hash = jhash_2words(ndev->ifindex, (u32)net->net_cookie, 0);
+
+		eui[5] = hash >> 16;
+		eui[6] = hash >> 8;
+		eui[7] = hash;
+	}
+	memcpy(&guid, eui, sizeof(guid));
+	return guid;
+}
+
+static void describe(struct berth_dev *dev, struct net_device *ndev, struct net *net)
+{
+	struct ib_device *ib = &dev->ib;
+
+	strscpy(ib->node_desc, "berth", sizeof(ib->node_desc));
+	ib->node_type = RDMA_NODE_IB_CA;
+	ib->node_guid = node_guid(ndev, net);
+	ib->phys_port_cnt = 1;
+	ib->num_comp_vectors = num_possible_cpus();
+	set_dev_node(&ib->dev, dev_to_node(&ndev->dev));
+	ib_mark_name_assigned_by_user(ib);
+	ib_set_device_ops(ib, &dev_ops);
+	ib_set_device_ops(ib, &berth_stats_ops);
+	ib->driver_def = berth_uapi_defs;
+	berth_compat_place_in_net(ib, net);
+}
+
+/**
+ * berth_dev_create - make and register the device of a netdev
+ * @name: from the user, checked by the core
+ * @ndev: held by the caller for the call, by the device until it is deallocated
+ * @net: namespace that @ndev was in, held by the caller for the call
+ *
+ * There is no DMA device: the core then hands over kernel addresses, and nothing here needs others.
+ * Nor is there a parent device, as a netdev may leave before its parent does.
+ *
+ * Context: process, without rtnl.
+ * Return: the device, which somebody may have unregistered already; or ERR_PTR: EEXIST for the name,
+ * EADDRINUSE when UDP port 4791 belongs to somebody else, ENOMEM.
+ */
+struct berth_dev *berth_dev_create(const char *name, struct net_device *ndev, struct net *net)
+{
+	struct berth_netns *netns;
+	struct berth_dev *dev;
+	int err;
+
+	dev = ib_alloc_device(berth_dev, ib);
+	if (!dev)
+		return ERR_PTR(-ENOMEM);
+	netdev_hold(ndev, &dev->ndev_tracker, GFP_KERNEL);
+	dev->ndev = ndev;
+	xa_init_flags(&dev->mrs, XA_FLAGS_ALLOC1);
+	describe(dev, ndev, net);
+
+	err = berth_stats_init(dev);
+	if (err)
+		goto dealloc;
+	netns = berth_netns_get(net);
+	err = PTR_ERR_OR_ZERO(netns);
+	if (err)
+		goto dealloc;
+	dev->netns = netns;
+	rtnl_lock();
+	berth_port_sample(dev);
+	rtnl_unlock();
+	err = ib_device_set_netdev(&dev->ib, ndev, 1);
+	if (err)
+		goto dealloc;
+	err = ib_register_device(&dev->ib, name, NULL);
+	if (err)
+		goto dealloc;
+	return dev;
+
+dealloc:
+	/* Ends in dealloc_driver(), which takes apart as much as there is. */
+	ib_dealloc_device(&dev->ib);
+	return ERR_PTR(err);
+}
+
+/**
+ * berth_dev_port_event - tell the core and applications that the port's state has changed
+ * @dev: registered, a reference is held
+ * @type: IB_EVENT_PORT_ACTIVE or IB_EVENT_PORT_ERR
+ *
+ * Context: any; delivery is deferred by the core.
+ */
+void berth_dev_port_event(struct berth_dev *dev, enum ib_event_type type)
+{
+	struct ib_event event = {
+		.device = &dev->ib,
+		.element.port_num = 1,
+		.event = type,
+	};
+
+	ib_dispatch_event(&event);
+}
