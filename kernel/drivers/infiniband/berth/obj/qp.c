@@ -46,6 +46,7 @@ void berth_qp_module_fini(void)
 
 /**
  * berth_qp_get - the QP of a number, with a reference
+ * @qpn: its number
  *
  * Context: any. Return: the QP, or NULL; berth_qp_put() it.
  */

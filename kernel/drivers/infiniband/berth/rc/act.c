@@ -27,6 +27,7 @@ static enum berth_rsp_result receive_error(struct berth_qp *qp, int err)
 
 /**
  * berth_rsp_take - make sure that a receive WQE is held
+ * @qp: queue pair
  *
  * Return: BERTH_RSP_OK, BERTH_RSP_RNR, BERTH_RSP_OPERATION.
  */

@@ -110,6 +110,8 @@ int berth_burst_begin(struct berth_burst *b, struct berth_qp *qp, u32 count, u32
 
 /**
  * berth_burst_packet - memory of packet @i
+ * @b: burst
+ * @i: 0 to count - 1
  *
  * Return: room for the packet's length, ICRC included.
  */
@@ -128,7 +130,7 @@ static void size_fragments(struct berth_burst *b)
 
 	for (i = 0, first = 0; i < b->bufs; i++, first += b->per_buf) {
 		if (first >= b->count) {
-			__skb_frag_unref(&shinfo->frags[i], false);
+			put_page(virt_to_head_page(b->buf[i]));
 			continue;
 		}
 		if (first + b->per_buf >= b->count)
@@ -198,6 +200,8 @@ u32 berth_burst_limit(struct berth_qp *qp, u32 seg_len)
 
 /**
  * berth_burst_single - send one packet without payload
+ * @qp: queue pair; one of its locks is held
+ * @pkt: the packet, with op set
  *
  * Return: 0 or -ENOMEM.
  */
