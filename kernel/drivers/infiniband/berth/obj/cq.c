@@ -222,7 +222,7 @@ bool berth_cq_post(struct berth_cq *cq, const struct berth_cqe *cqe)
 }
 
 /**
- * berth_cq_fill_res - ib_device_ops.fill_res_cq_entry: `rdma resource show cq -d`
+ * berth_cq_fill_res - ib_device_ops.fill_res_cq_entry: `rdma -dd resource show cq`
  * @msg: netlink message to add to.
  * @ib: a CQ that cannot go meanwhile.
  *

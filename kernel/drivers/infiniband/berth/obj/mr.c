@@ -300,7 +300,7 @@ int berth_mr_invalidate(struct berth_dev *dev, struct ib_pd *pd, u32 rkey)
 }
 
 /**
- * berth_mr_fill_res - ib_device_ops.fill_res_mr_entry: `rdma resource show mr -d`
+ * berth_mr_fill_res - ib_device_ops.fill_res_mr_entry: `rdma -dd resource show mr`
  * @msg: netlink message to add to.
  * @ib: an MR that cannot go meanwhile.
  *
