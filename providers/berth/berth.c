@@ -130,7 +130,7 @@ static int connect_kernel(struct berth_context *ctx)
 	if (ret)
 		return ret;
 	if (resp.drv.abi != BERTH_ABI_VERSION)
-		return EPROTONOSUPPORT;
+		return EPROTO;
 
 	ctx->doorbell_fd = berth_open_doorbell(&ctx->vctx.context);
 	if (ctx->doorbell_fd < 0)
