@@ -26,7 +26,7 @@ host memory at 64 KiB. The table goes to stdout, all samples to build/bench/firs
 EOT
 }
 
-check= rounds=3 peers=berth,berth-heap,rxe names=()
+check='' rounds=3 peers=berth,berth-heap,rxe names=()
 while [[ $# -gt 0 ]]; do
 	case $1 in
 	--check)	check=1 ;;

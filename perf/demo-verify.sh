@@ -26,7 +26,7 @@ judge() {
 	dir=$out/$name
 	status=$(cat "$dir/status" 2>/dev/null) || { why="it did not run"; return 1; }
 	[[ $status == 0 ]] || { why="ib_write_bw failed: $status"; return 1; }
-	grep -Eq "^ *$size +200 +[0-9.]+ +[0-9.]+" "$dir/client.txt" || { why="perftest printed no result"; return 1; }
+	grep -Eq "^ *${size}[[:space:]]+200[[:space:]]+[0-9.]+[[:space:]]+[0-9.]+" "$dir/client.txt" || { why="perftest printed no result"; return 1; }
 	[[ $(field "$dir/server.json" registered exporter) == "$sexp" ]] || { why="the server's buffer is no dma-buf of $sexp"; return 1; }
 	[[ $(field "$dir/client.json" registered exporter) == "$cexp" ]] || { why="the client's buffer is no dma-buf of $cexp"; return 1; }
 	[[ $(field "$dir/client.json" filled seed) == "$seed" ]] || { why="the client's buffer did not get the pattern"; return 1; }
