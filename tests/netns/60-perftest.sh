@@ -15,8 +15,7 @@ top=$(dirname "${BASH_SOURCE[0]}")/../..
 . "$top/perf/guest.sh"
 
 select=${1:-}
-limit=40
-[[ ${BERTH_FLAVOUR:-stock} != debug ]] || limit=150
+limit=$((40 * ${BERTH_SLOW:-1}))
 PERF_DIR=$(mktemp -d)
 TOOLS=(ib_write_bw ib_write_lat ib_send_bw ib_send_lat ib_read_bw ib_read_lat)
 BANDWIDTH=(ib_write_bw ib_send_bw ib_read_bw)

@@ -9,8 +9,7 @@ top=$(dirname "${BASH_SOURCE[0]}")/../..
 # shellcheck source=perf/guest.sh
 . "$top/perf/guest.sh"
 
-limit=40
-[[ ${BERTH_FLAVOUR:-stock} != debug ]] || limit=120
+limit=$((40 * ${BERTH_SLOW:-1}))
 dir=$(mktemp -d)
 failed=0
 
