@@ -1,0 +1,17 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+# Messages of 2 GiB - 1 bytes, and one byte more. Slow: on a debug kernel only the refusal runs. In the guest.
+set -uo pipefail
+# shellcheck source=tests/verbs/guest-lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"
+need_programs rc_data
+
+before=$(census berth0 berth1)
+if [[ ${BERTH_FLAVOUR:-stock} == debug ]]; then
+	skip big/send/local "2 GiB take too long on the debug kernel"
+	run_verbs rc_data --filter 'big/too_big/*'
+else
+	run_verbs rc_data --filter 'big/*'
+fi
+same_census big/left_behind "$before" berth0 berth1
+exit $failed

@@ -1,0 +1,13 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+# Processes killed in mid-transfer, either side, every kind of request: the survivor gets its error, the kernel gets
+# everything back. Runs in the guest.
+set -uo pipefail
+# shellcheck source=tests/verbs/guest-lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"
+need_programs rc_life
+
+before=$(census berth0 berth1)
+run_verbs rc_life --filter 'kill/*'
+same_census kill/left_behind "$before" berth0 berth1
+exit $failed

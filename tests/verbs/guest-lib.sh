@@ -1,0 +1,140 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+# For the guest scripts tests/netns/[2-4]?-*.sh: running the verbs programs, a link of the script's own, and
+# counting what is left behind. Sourced; runs in the guest as root, in the init network namespace.
+#
+# A script's own link, so that berth0 and berth1 of the VM stay as they are:
+#
+#   netns ta  tva 10.78.0.1/24 --- veth --- tvb 10.78.0.2/24  netns tb
+#             bt0                           bt1
+
+TESTS=${BERTH_TESTS:-$(dirname "${BASH_SOURCE[0]}")/../../build/user/tests/verbs}
+failed=0
+
+pass() { echo "PASS $1"; }
+fail() { echo "FAIL $1: $2"; failed=1; }
+skip() { echo "SKIP $1: $2"; }
+
+# A PASS or a FAIL for the exit status of a command whose output goes to stderr.
+check() {
+	local name=$1 out
+	shift
+	if out=$("$@" 2>&1); then pass "$name"; else fail "$name" "$* said: ${out//$'\n'/; }"; fi
+}
+
+# The command has to fail and its output has to match the pattern.
+refuse() {
+	local name=$1 pattern=$2 out
+	shift 2
+	if out=$("$@" 2>&1); then
+		fail "$name" "$* was accepted"
+	elif [[ ! $out =~ $pattern ]]; then
+		fail "$name" "$* said '${out//$'\n'/; }', expected a match of '$pattern'"
+	else
+		pass "$name"
+	fi
+}
+
+need_programs() {
+	local p
+	for p in "$@"; do
+		[[ -x $TESTS/$p ]] || { fail setup "$TESTS/$p is not built: ./run build --user"; exit 1; }
+	done
+	modprobe -q berth_bar_exporter || { fail setup "modprobe berth_bar_exporter failed"; exit 1; }
+	modprobe -q berth_move_exporter || { fail setup "modprobe berth_move_exporter failed"; exit 1; }
+}
+
+# The programs' deadlines are for the stock kernel.
+slow() {
+	if [[ ${BERTH_FLAVOUR:-stock} == debug ]]; then echo 4; else echo 2; fi
+}
+
+# run_verbs PROGRAM [OPTIONS...]: its lines go out as they are; exit status 1 needs no word of ours.
+run_verbs() {
+	local rc=0
+	"$TESTS/$1" --strict --slow "$(slow)" "${@:2}" || rc=$?
+	[[ $rc -eq 0 ]] || failed=1
+	[[ $rc -le 1 ]] || fail "$1" "exit status $rc"
+	return $rc
+}
+
+# The same with the prefix $1 of the case names replaced by $2.
+run_verbs_as() {
+	local from=$1 to=$2
+	shift 2
+	run_verbs "$@" | sed "s#^\([A-Z]* \)$from#\1$to#"
+	[[ ${PIPESTATUS[0]} -eq 0 ]] || failed=1
+}
+
+# Objects that the kernel counts on a device, without those that the kernel made for itself.
+resources() {
+	rdma resource show 2>/dev/null | grep -w "$1" | sed 's/^[0-9]*: //'
+}
+
+# What hardly changes unless something was left behind.
+census() {
+	local dev
+	for dev in "$@"; do resources "$dev"; done
+	echo "areas $(cat /sys/kernel/debug/berth_netmem/areas 2>/dev/null | wc -l)"
+}
+
+# The counts come back to what they were; references may take a moment to drop.
+same_census() {
+	local name=$1 want=$2 now i
+	shift 2
+	for ((i = 0; i < 40; i++)); do
+		now=$(census "$@")
+		[[ $now != "$want" ]] || { pass "$name"; return; }
+		sleep 0.1
+	done
+	fail "$name" "was '${want//$'\n'/; }', is '${now//$'\n'/; }'"
+}
+
+link_up() {
+	local ns dev a4 a6
+	ip netns add ta && ip netns add tb || return 1
+	ip link add tva netns ta type veth peer name tvb netns tb || return 1
+	while read -r ns dev a4 a6; do
+		ip -n "$ns" link set lo up
+		ip netns exec "$ns" sysctl -qw net.ipv6.conf.all.accept_dad=0 "net.ipv6.conf.$dev.accept_dad=0"
+		ip -n "$ns" link set "$dev" mtu 4200 up
+		ip -n "$ns" addr add "$a4" dev "$dev"
+		ip -n "$ns" addr add "$a6" dev "$dev" nodad
+	done <<-EOT
+	ta tva 10.78.0.1/24 fd78::1/64
+	tb tvb 10.78.0.2/24 fd78::2/64
+	EOT
+	wait_for ip -n ta -br link show tva up
+	wait_for ip -n tb -br link show tvb up
+}
+
+wait_for() {
+	local i
+	for ((i = 0; i < 100; i++)); do
+		"$@" >/dev/null 2>&1 && return 0
+		sleep 0.05
+	done
+	return 1
+}
+
+has_gid() { grep -qs "$2" "/sys/class/infiniband/$1/ports/1/gids/"*; }
+has_dev() { [[ -e /sys/class/infiniband/$1 ]]; }
+no_dev() { [[ ! -e /sys/class/infiniband/$1 ]]; }
+
+add_dev() { ip netns exec "$2" rdma link add "$1" type berth netdev "$3"; }
+
+# sysfs shows a device's GIDs in every namespace only by number of the netdev's namespace.
+gid_ready() { ip netns exec "$2" grep -qs ffff:0a4e: "/sys/class/infiniband/$1/ports/1/gids/"*; }
+
+devs_up() {
+	add_dev bt0 ta tva && add_dev bt1 tb tvb || return 1
+	wait_for gid_ready bt0 ta && wait_for gid_ready bt1 tb
+}
+
+link_down() {
+	local d
+	for d in bt0 bt1; do no_dev $d || rdma link delete $d; done
+	ip netns del ta 2>/dev/null
+	ip netns del tb 2>/dev/null
+	return 0
+}
