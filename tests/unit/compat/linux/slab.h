@@ -7,9 +7,11 @@
 #define BERTH_COMPAT_SLAB_H
 
 #include <stdlib.h>
+#include <string.h>
 
 #define GFP_KERNEL	0
 #define GFP_ATOMIC	0
+#define GFP_KERNEL_ACCOUNT	0
 
 extern unsigned int compat_kmalloc_failures;
 
@@ -22,6 +24,16 @@ static inline void *kmalloc(size_t size, int gfp)
 	}
 	return malloc(size);
 }
+
+static inline void *kcalloc(size_t n, size_t size, int gfp)
+{
+	void *p = kmalloc(n * size, gfp);
+
+	return p ? memset(p, 0, n * size) : NULL;
+}
+
+#define kvzalloc(size, gfp)	kcalloc(1, size, gfp)
+#define kvfree(ptr)		kfree(ptr)
 
 static inline void kfree(const void *ptr)
 {

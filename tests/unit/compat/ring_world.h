@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB */
+/*
+ * The neighbours of ring/sq.c and ring/rq.c for their unit tests, included before
+ * anything else: it takes the place of the headers whose guards it defines. The
+ * rings themselves (ring/sq.h, ring/rq.h) and the ABI are the real ones. The test
+ * program is the completion queue and notes when a QP is failed.
+ */
+#ifndef BERTH_RING_WORLD_H
+#define BERTH_RING_WORLD_H
+
+#define BERTH_LANDING_H
+#define BERTH_OBJ_CQ_H
+#define BERTH_OBJ_QP_H
+#define BERTH_OBJ_QP_STATE_H
+#define BERTH_RC_REQ_H
+#define BERTH_RC_RSP_H
+#define BERTH_TRACE_H
+
+#include <linux/mm.h>
+#include "ring/sq.h"
+#include "ring/rq.h"
+
+struct berth_cq;
+
+struct berth_seg {
+	u64 nothing;
+};
+
+struct berth_qp {
+	struct berth_cq *send_cq;
+	struct berth_cq *recv_cq;
+	u32 qpn;
+	u32 dest_qpn;
+	bool sig_all;
+	struct berth_qp_ring *ring;
+	struct berth_sq sq;
+	struct berth_rq rq;
+};
+
+#define trace_berth_completion(qp, cqe)	((void)0)
+
+bool berth_cq_post(struct berth_cq *cq, const struct berth_cqe *cqe);
+void berth_qp_fail_locked(struct berth_qp *qp, int event);
+void berth_req_timer(struct timer_list *timer);
+void berth_req_work(struct work_struct *work);
+void berth_rsp_work(struct work_struct *work);
+
+#endif /* BERTH_RING_WORLD_H */

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB */
+/*
+ * What test_sq.c and test_rq.c share: a QP over a ring in heap memory of its exact
+ * size, and a completion queue that remembers what was posted.
+ */
+#ifndef BERTH_RING_TEST_H
+#define BERTH_RING_TEST_H
+
+#include "unit.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define POSTED_MAX	64
+
+unsigned int compat_kmalloc_failures;
+static struct berth_cqe posted_cqes[POSTED_MAX];
+static unsigned int posted_count;
+static unsigned int failures;
+static bool cq_full;
+
+bool berth_cq_post(struct berth_cq *cq, const struct berth_cqe *cqe)
+{
+	assert_non_null(cq);
+	if (cq_full)
+		return false;
+	assert_in_range(posted_count, 0, POSTED_MAX - 1);
+	posted_cqes[posted_count++] = *cqe;
+	return true;
+}
+
+void berth_qp_fail_locked(struct berth_qp *qp, int event)
+{
+	assert_int_equal(event, IB_EVENT_QP_FATAL);
+	failures++;
+}
+
+void berth_req_timer(struct timer_list *timer)
+{
+}
+
+void berth_req_work(struct work_struct *work)
+{
+}
+
+void berth_rsp_work(struct work_struct *work)
+{
+}
+
+static void forget_posted(void)
+{
+	posted_count = 0;
+	failures = 0;
+	cq_full = false;
+}
+
+#endif /* BERTH_RING_TEST_H */
