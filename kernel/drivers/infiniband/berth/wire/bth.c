@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Tables behind the fields of the transport headers: AETH syndromes and their
- * credit codes and RNR timers (IBTA volume 1, 9.7.5), ack
- * timeouts (9.7.6.1.3) and path MTUs.
+ * Tables behind the fields of the transport headers: AETH syndromes with their
+ * credit codes and RNR timers (IBTA volume 1, 9.7.5), ack timeouts (9.7.6.1.3)
+ * and path MTUs.
  *
  * Pure code on read-only data: any context, no locks. tests/unit/test_bth.c
  * checks every entry.

@@ -4,9 +4,9 @@
  * whether it starts or ends a message, carries payload, completes a receive.
  *
  * The table covers the RC service and the datagrams of UD (IBTA volume 1,
- * 9.2.1 and 9.4). Transports look an opcode up once per packet and
- * then ask flags; they hold no opcode switch of their own. Read-only data, any
- * context, pure code.
+ * 9.2.1 and 9.4). Transports look an opcode up once per packet and then ask
+ * flags; they hold no opcode switch of their own. Read-only data, any context,
+ * pure code.
  */
 #ifndef BERTH_WIRE_OPCODE_H
 #define BERTH_WIRE_OPCODE_H
