@@ -1,0 +1,148 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+# Runs in the guest: the scripts named on the command line, one after the other, under the protocol of
+# docs/testing.md. Writes to stdout, for tests/vm/test.sh on the host:
+#   BEGIN script | PASS script: case (seconds) | FAIL script: case: why | SKIP script: case: why | LOG text | END
+# After each script: what it left running is killed, the devices are there again, and the kernel's log (and,
+# on the debug kernel, kmemleak) is looked at. A script's whole output is /out/SCRIPT.log.
+set -uo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+# shellcheck source=tests/vm/splat.sh
+. "$here/splat.sh"
+exec 2>&1
+
+KMEMLEAK=/sys/kernel/debug/kmemleak
+
+log_lines() { sed 's/^/LOG /' | head -n "${1:-60}"; }
+
+since() { awk -v s="$1" -v e="$EPOCHREALTIME" 'BEGIN { printf "%.1f", e - s }'; }
+
+# One line of a script's output. Sets told, failed, last.
+judge() {
+	local name=$1 line=$2
+	printf '%s\n' "$line" >>"/out/$name.log"
+	case $line in
+	"PASS "?*|"SKIP "?*|"FAIL "?*)
+		told=$((told + 1))
+		[[ $line != FAIL* ]] || failed=$((failed + 1))
+		printf '%s %s: %s' "${line%% *}" "$name" "${line#* }"
+		[[ $line != PASS* ]] || printf ' (%s s)' "$(since "$last")"
+		printf '\n'
+		last=$EPOCHREALTIME ;;
+	esac
+}
+
+# The script has a session of its own, so that what it leaves behind can be found.
+run_script() {
+	local script=$1 name=$2 limit=$3 sid rc line pipe=/run/suite.pipe
+	rm -f "$pipe"
+	mkfifo "$pipe"
+	setsid --wait timeout --foreground -k 5 "$limit" bash "$script" </dev/null >"$pipe" 2>&1 &
+	sid=$!
+	exec 7<>"$pipe"
+	while :; do
+		if IFS= read -r -t 0.5 line <&7; then
+			judge "$name" "$line"
+		elif ! kill -0 "$sid" 2>/dev/null; then
+			while IFS= read -r -t 0.1 line <&7; do judge "$name" "$line"; done
+			break
+		fi
+	done
+	exec 7<&-
+	wait "$sid"
+	rc=$?
+	kill_leftovers
+	return $rc
+}
+
+# Everything that is not this shell, its ancestors or the relays of guest.sh.
+kill_leftovers() {
+	local pid stat sid mine
+	mine=$(awk '{ print $6 }' /proc/self/stat)
+	for stat in /proc/[0-9]*/stat; do
+		pid=${stat#/proc/}
+		pid=${pid%/stat}
+		sid=$(awk '{ sub(/^.*\) /, ""); print $4 }' "$stat" 2>/dev/null) || continue
+		[[ -n $sid && $sid != 0 && $sid != "$mine" ]] || continue
+		kill -9 "$pid" 2>/dev/null
+	done
+}
+
+# The state that every script finds: both devices, no queueing discipline, links up.
+restore() {
+	local ns dev netdev
+	[[ -n ${BERTH_DEVICES:-1} ]] || return 0
+	while read -r ns dev netdev; do
+		ip -n "$ns" link set "$netdev" up mtu 4200
+		tc -n "$ns" qdisc del dev "$netdev" root 2>/dev/null
+		[[ ! -e /sys/class/infiniband/$dev ]] || continue
+		modprobe berth
+		ip netns exec "$ns" rdma link add "$dev" type berth netdev "$netdev" || return 1
+	done <<-EOT
+	a berth0 va
+	b berth1 vb
+	EOT
+}
+
+fail() {
+	echo "FAIL $1: $2"
+	failed=$((failed + 1))
+}
+
+check_log() {
+	local name=$1
+	dmesg | awk -v m="berth-suite: begin $name" 'index($0, m) { n = NR; buf = "" } n { buf = buf $0 "\n" } END { printf "%s", buf }' \
+		>/run/suite.dmesg
+	if splat_show /run/suite.dmesg 80 >/run/suite.splat; then
+		fail "$name" "kernel log: $(grep -m1 -E "$SPLAT_PATTERN" /run/suite.splat | sed 's/^\[[^]]*\] *//')"
+		log_lines 80 </run/suite.splat
+	fi
+	cp /run/suite.dmesg "/out/$name.dmesg"
+}
+
+# kmemleak reports nothing younger than 5 s.
+check_leaks() {
+	local name=$1
+	[[ -e $KMEMLEAK ]] || return 0
+	sleep 5
+	echo scan >$KMEMLEAK
+	echo scan >$KMEMLEAK
+	cat $KMEMLEAK >/run/suite.leaks
+	echo clear >$KMEMLEAK
+	[[ -s /run/suite.leaks ]] || return 0
+	fail "$name" "kmemleak: $(grep -c '^unreferenced' /run/suite.leaks) objects"
+	log_lines 80 </run/suite.leaks
+	cp /run/suite.leaks "/out/$name.leaks"
+}
+
+one() {
+	local script=$1 name=${1##*/} limit rc=0 before=$EPOCHREALTIME
+	name=${name%.sh}
+	told=0 failed=0 last=$EPOCHREALTIME
+	echo "BEGIN $name"
+	limit=$(sed -n 's/^# timeout: \([0-9]*\).*/\1/p' "$script" | head -n1)
+	limit=$((${limit:-120} * ${BERTH_SLOW:-1}))
+	: >"/out/$name.log"
+	echo "berth-suite: begin $name" >/dev/kmsg
+	run_script "$script" "$name" "$limit" || rc=$?
+	if [[ $rc == 124 || $rc == 137 ]]; then
+		fail "$name" "no end after $limit s (after $(since "$before") s)"
+	elif [[ $rc != 0 && $failed == 0 ]]; then
+		fail "$name" "exit status $rc"
+	elif [[ $told == 0 ]]; then
+		fail "$name" "reported no case"
+	fi
+	[[ $failed == 0 ]] || tail -n 30 "/out/$name.log" | log_lines
+	check_log "$name"
+	restore || fail "$name" "the devices could not be set up again after it"
+	check_leaks "$name"
+}
+
+if [[ -e $KMEMLEAK ]]; then
+	echo scan >$KMEMLEAK
+	echo clear >$KMEMLEAK
+fi
+for script; do
+	one "$script"
+done
+echo "END"

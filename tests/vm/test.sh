@@ -1,0 +1,213 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+# ./run test: everything that can fail, one line a case, and a line of counts at the end.
+# Each line of a case goes through report(), which counts it; the file build/test/results has them all.
+set -euo pipefail
+# shellcheck source=tests/vm/build.sh
+. "$(dirname "${BASH_SOURCE[0]}")/build.sh"
+
+usage() {
+	cat <<'EOT'
+usage: ./run test [--debug-kernel] [--list] [NAME...]
+
+Runs, in this order: the build with warnings as errors (build), sparse over the kernel sources (sparse), the
+unit tests under ASan and UBSan (unit), the scripts of tests/netns in one VM (vm), the packages (package, only
+where debootstrap can be had). Ends with "N passed, N failed, N skipped"; exit status 0 only if nothing failed.
+
+  --debug-kernel  the VM tests on the kernel with KASAN, lockdep, kmemleak (build it once: 7 minutes)
+  --list          only print the names
+  NAME            only what has this in its name: a group, a unit test, a script of tests/netns
+
+Logs: build/test/ (one file a script under out/). docs/testing.md tells how to write a test.
+EOT
+}
+
+flavour=stock list='' names=()
+RESULTS=$BUILD/test/results
+
+parse() {
+	while [[ $# -gt 0 ]]; do
+		case $1 in
+		--debug-kernel)	flavour=debug ;;
+		--list)		list=1 ;;
+		-h|--help)	usage; exit 0 ;;
+		-*)		bad_usage "test: unknown option '$1' (./run test --help)" ;;
+		*)		names+=("$1") ;;
+		esac
+		shift
+	done
+}
+
+# wanted GROUP/NAME: whether the names on the command line ask for it.
+wanted() {
+	local n
+	[[ ${#names[@]} -gt 0 ]] || return 0
+	for n in "${names[@]}"; do
+		[[ $1 != *"$n"* ]] || return 0
+	done
+	return 1
+}
+
+# report LINE: a line that starts with PASS, FAIL or SKIP.
+report() {
+	printf '%s\n' "$1" | tee -a "$RESULTS"
+}
+
+seconds() { awk -v s="$1" -v e="$EPOCHREALTIME" 'BEGIN { printf "%.1f s", e - s }'; }
+
+# step NAME COMMAND...: one case that is a command; its output is shown only when it fails.
+step() {
+	local name=$1 start=$EPOCHREALTIME log=$BUILD/test/${1//\//-}.log
+	shift
+	if ("$@") >"$log" 2>&1 </dev/null; then
+		report "PASS $name ($(seconds "$start"))"
+	else
+		tail -n 40 "$log"
+		report "FAIL $name: see $log"
+		return 1
+	fi
+}
+
+unit_build() {
+	local dir=$BUILD/asan
+	cmake -S "$TOP" -B "$dir" -DCMAKE_BUILD_TYPE=Debug -DBERTH_WERROR=ON -DBERTH_SANITIZE=ON \
+		-DBERTH_UNIT_TESTS=ON -DBERTH_VM_TESTS=OFF || return 1
+	cmake --build "$dir" -j "$JOBS"
+}
+
+# ctest's own lines become ours.
+unit_run() {
+	local line any=''
+	local re='^ *[0-9]+/[0-9]+ +Test +#[0-9]+: ([^ ]+) \.*[* ]*([A-Z][A-Za-z: ]*[a-z]) +([0-9.]+) sec'
+	while IFS= read -r line; do
+		if [[ $line =~ $re ]]; then
+			any=1
+			case ${BASH_REMATCH[2]} in
+			Passed)		report "PASS unit/${BASH_REMATCH[1]} (${BASH_REMATCH[3]} s)" ;;
+			Skipped|'Not Run'*) report "SKIP unit/${BASH_REMATCH[1]}: ${BASH_REMATCH[2]}" ;;
+			*)		report "FAIL unit/${BASH_REMATCH[1]}: ${BASH_REMATCH[2]}, see $BUILD/test/ctest.log" ;;
+			esac
+		fi
+	done < <(export BERTH_KBUILD=$KBUILD BERTH_KMOD=$BUILD/kmod/stock
+		ctest --test-dir "$BUILD/asan" -j "$JOBS" --timeout 300 --output-on-failure "$@" </dev/null 2>&1 | tee "$BUILD/test/ctest.log")
+	[[ -n $any ]] || report "FAIL unit/ctest: ran no test, see $BUILD/test/ctest.log"
+	! grep -q '^The following tests FAILED' "$BUILD/test/ctest.log" ||
+		grep -vE "$re|^ +Start " "$BUILD/test/ctest.log" | head -n 80
+}
+
+unit_names() {
+	ctest --test-dir "$BUILD/asan" -N 2>/dev/null | sed -n 's/^ *Test *#[0-9]*: //p'
+}
+
+unit_tests() {
+	local pick=() n
+	need gcc make cmake pkg-config libibverbs-dev librdmacm-dev libcmocka-dev clang-14 libclang-rt-14-dev
+	step build/unit unit_build || return 0
+	if [[ ${#names[@]} -eq 0 ]]; then
+		unit_run
+		return
+	fi
+	while IFS= read -r n; do
+		! wanted "unit/$n" || pick+=("$n")
+	done < <(unit_names)
+	[[ ${#pick[@]} -eq 0 ]] || unit_run -R "^($(IFS='|'; echo "${pick[*]}"))\$"
+}
+
+vm_scripts() {
+	local s
+	for s in "$TOP"/tests/netns/*.sh; do
+		[[ -e $s ]] || continue
+		s=${s##*/}
+		! wanted "vm/${s%.sh}" || printf '%s\n' "$TOP/tests/netns/$s"
+	done
+}
+
+# One boot for the scripts given. Sets current (the script that ran when the guest died) and ended.
+vm_boot() {
+	local line args=(--quiet --timeout "$((300 + 240 * slow * $#))" --out "$BUILD/test/out")
+	[[ $flavour == stock ]] || args+=(--debug-kernel --mem 3G)
+	current='' ended=''
+	while IFS= read -r line; do
+		case $line in
+		'BEGIN '*)	current=${line#BEGIN } ;;
+		'PASS '*|'FAIL '*|'SKIP '*) report "${line%% *} vm/${line#* }" ;;
+		'LOG '*)	printf '    %s\n' "${line#LOG }" ;;
+		END)		ended=1 ;;
+		*)		printf '    %s\n' "$line" ;;
+		esac
+	done < <(BERTH_SLOW=$slow bash "$VMDIR/vm.sh" "${args[@]}" -- bash "$VMDIR/suite.sh" "$@" </dev/null 2>"$BUILD/test/vm.err" ||
+		sed 's/^/LOG /' "$BUILD/test/vm.err")
+}
+
+# A guest that dies takes only the script that killed it along: the others run after another boot.
+vm_tests() {
+	local scripts=() slow=1 i boots=0 current ended
+	mapfile -t scripts < <(vm_scripts)
+	[[ ${#scripts[@]} -gt 0 ]] || return 0
+	[[ $flavour == stock ]] || slow=4
+	rm -rf "$BUILD/test/out"
+	mkdir -p "$BUILD/test/out"
+	while [[ ${#scripts[@]} -gt 0 ]]; do
+		echo "booting the VM ($flavour kernel) for ${#scripts[@]} scripts"
+		vm_boot "${scripts[@]}"
+		[[ -z $ended ]] || return 0
+		boots=$((boots + 1))
+		if [[ -z $current ]]; then
+			report "FAIL vm/boot: the guest ran no test: see $BUILD/vm/console.log"
+			return 0
+		fi
+		report "FAIL vm/$current: the guest died in it: see $BUILD/vm/console.log"
+		cp "$BUILD/vm/console.log" "$BUILD/test/out/$current.console" 2>/dev/null || true
+		((boots < 5)) || { report "FAIL vm/boot: the guest died $boots times, giving up"; return 0; }
+		for i in "${!scripts[@]}"; do
+			[[ ${scripts[i]##*/} != "$current.sh" ]] || break
+		done
+		scripts=("${scripts[@]:i + 1}")
+	done
+}
+
+list_names() {
+	printf '%s\n' build/user build/modules sparse
+	(step build/unit unit_build >/dev/null && unit_names | sed 's/^/unit\//') || true
+	vm_scripts | sed 's#.*/#vm/#; s/\.sh$//'
+	echo package
+}
+
+totals() {
+	local p f s
+	p=$(grep -c '^PASS ' "$RESULTS") || true
+	f=$(grep -c '^FAIL ' "$RESULTS") || true
+	s=$(grep -c '^SKIP ' "$RESULTS") || true
+	echo
+	if ((f > 0)); then
+		echo "Failed:"
+		grep '^FAIL ' "$RESULTS" | sed 's/^FAIL /  /'
+		echo
+	fi
+	((p + f + s > 0)) || echo "nothing has a name like: ${names[*]}"
+	echo "$p passed, $f failed, $s skipped"
+	((f == 0 && p > 0))
+}
+
+test_main() {
+	parse "$@"
+	make_build_dir 3000
+	mkdir -p "$BUILD/test"
+	: >"$RESULTS"
+	[[ -z $list ]] || { list_names; return; }
+	need gcc make cmake pkg-config libibverbs-dev librdmacm-dev
+	kernel_get "$flavour"
+	! wanted build/user || step build/user build_user || true
+	! wanted build/modules || step build/modules kmod_build "$flavour" || true
+	! wanted sparse || step sparse with_lock sparse kmod_sparse "$flavour" || true
+	if [[ ${#names[@]} -eq 0 ]] || [[ -z $(vm_scripts) ]] || wanted unit/; then
+		unit_tests
+	fi
+	vm_tests
+	if wanted package && [[ -e $TOP/packaging/test.sh ]]; then
+		RESULTS=$RESULTS bash "$TOP/packaging/test.sh" || true
+	fi
+	totals
+}
+
+test_main "$@"
