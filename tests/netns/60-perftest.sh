@@ -8,6 +8,7 @@
 #	local	client and server on berth0		wire	client on berth0, server on berth1
 #	loss	wire, with netem loss 1% on both ends, for each packet rather than each super-packet
 #
+# timeout: 420
 # Every run ends by itself or is ended after a limit. A word as argument selects the cases that contain it.
 set -uo pipefail
 top=$(dirname "${BASH_SOURCE[0]}")/../..
