@@ -157,6 +157,7 @@ static int thread_main(void *arg)
 	kfree(arg);
 	wait_for_completion(&start.threads->go);
 	start.threads->fn(start.threads, start.self);
+	complete(&start.threads->done);
 	/* kthread_stop() wants somebody to stop. */
 	while (!kthread_should_stop())
 		schedule_timeout_interruptible(1);
@@ -171,6 +172,7 @@ int nt_threads_start(struct nt_threads *threads, int count,
 
 	*threads = (struct nt_threads){ .fn = fn, .arg = arg };
 	init_completion(&threads->go);
+	init_completion(&threads->done);
 	while (threads->count < count) {
 		struct thread_start *start = kmalloc(sizeof(*start), GFP_KERNEL);
 		struct task_struct *task;
@@ -199,6 +201,11 @@ int nt_threads_start(struct nt_threads *threads, int count,
 /* Wait until all have returned; the caller has told those that do not end by themselves. */
 void nt_threads_join(struct nt_threads *threads)
 {
+	int i;
+
+	/* A thread that is stopped before its first instruction would never run its function. */
+	for (i = 0; i < threads->count; i++)
+		wait_for_completion(&threads->done);
 	while (threads->count)
 		kthread_stop(threads->task[--threads->count]);
 }

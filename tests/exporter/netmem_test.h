@@ -64,7 +64,8 @@ int nt_copy(struct berth_window *dw, u64 doff, struct berth_window *sw, u64 soff
  * @task: the threads.
  * @count: how many.
  * @go: completes when all may begin.
- * @stop: nt_threads_stop() was called.
+ * @done: completes once for each that has returned.
+ * @stop: set by whoever wants them to return.
  */
 struct nt_threads {
 	void (*fn)(struct nt_threads *threads, int self);
@@ -72,6 +73,7 @@ struct nt_threads {
 	struct task_struct *task[NT_THREADS_MAX];
 	int count;
 	struct completion go;
+	struct completion done;
 	bool stop;
 };
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
-# berth_netmem and the test exporters: windows, areas, chunks, moves and revocations, wrong orders of death, and
-# that everything unloads. Runs in the guest as root; prints PASS, FAIL and SKIP lines. Needs no network.
+# berth_netmem and the test exporters: windows, areas, chunks, moves and revocations, lives that end in the
+# wrong order, and that everything unloads. Runs in the guest as root; prints PASS, FAIL and SKIP lines. Needs no network.
 set -uo pipefail
 
 prog=${BERTH_TESTS:-build/user/tests/verbs}/../exporter/user/netmem_test

@@ -36,6 +36,7 @@ static void refused(enum kind kind, uint64_t offset, uint64_t length, uint32_t f
 
 static void bar_ranges(void)
 {
+	const uint64_t any = BERTH_EXPORTER_ANYWHERE;
 	struct berth_exporter_info info = {};
 	uint64_t where[2] = {};
 	int fd[3];
@@ -48,9 +49,9 @@ static void bar_ranges(void)
 	refused(BAR, 0, 64 * PAGE, 0, EBUSY, "around it");
 	refused(BAR, info.size, PAGE, 0, ERANGE, "behind the end");
 	refused(BAR, info.size - PAGE, 2 * PAGE, 0, ERANGE, "across the end");
-	refused(BAR, BERTH_EXPORTER_ANYWHERE, info.size, 0, ENOSPC, "all of it");
-	expect_errno(alloc_at(BAR, BERTH_EXPORTER_ANYWHERE, 4 * PAGE, 0, &fd[1], &where[0]), 0, "gap");
-	expect_errno(alloc_at(BAR, BERTH_EXPORTER_ANYWHERE, 4 * PAGE, 0, &fd[2], &where[1]), 0, "next");
+	refused(BAR, any, info.size, 0, ENOSPC, "all of it");
+	expect_errno(alloc_at(BAR, any, 4 * PAGE, 0, &fd[1], &where[0]), 0, "first gap");
+	expect_errno(alloc_at(BAR, any, 4 * PAGE, 0, &fd[2], &where[1]), 0, "next gap");
 	expect_true(where[0] == 0 && where[1] == 8 * PAGE, "not the first gaps that fit");
 	expect_errno(exporter_do(BAR, BERTH_EXPORTER_INFO, &info), 0, "info");
 	expect_true(info.buffers == 3 && info.used == 12 * PAGE, "account of three buffers");
@@ -100,7 +101,7 @@ static void seen_by_user(enum kind kind, uint32_t buf_flags, uint32_t area_flags
 		if (err || run.why[0])
 			fail("%s", err ? strerror(err) : run.why);
 		for (i = 0; i < 64; i++)
-			expect_true(mem[777 + i] == pattern_byte(777 + i, 5), "wrong byte in user space");
+			expect_true(mem[777 + i] == pattern_byte(777 + i, 5), "wrong byte");
 		for (i = 0; i < 64; i++)
 			mem[777 + i] = 0;
 		for (i = 0; i < 64; i++)
@@ -116,7 +117,9 @@ static void seen_by_user(enum kind kind, uint32_t buf_flags, uint32_t area_flags
 
 static void ioremap_rw(void)
 {
-	struct netmem_test run = { .name = "rw", .fd2 = -1, .flags = NETMEM_TEST_IOREMAP, .expect = 1 };
+	struct netmem_test run = {
+		.name = "rw", .fd2 = -1, .flags = NETMEM_TEST_IOREMAP, .expect = 1,
+	};
 	int err;
 
 	run.fd = buf_alloc(BAR, BUF_SIZE, BERTH_EXPORTER_NO_VMAP);

@@ -113,7 +113,7 @@ void kernel_cases(void)
 		       refusals[i].area_flags, refusals[i].expect);
 }
 
-/* The kernel's dma-buf code WARNs when an exporter's vmap fails: not for a run that fails on a WARN. */
+/* The kernel's dma-buf code WARNs when vmap fails: not for a run that fails on a WARN. */
 void warn_cases(void)
 {
 	refuse("vmap-fails", MOVE, BERTH_EXPORTER_VMAP_FAILS, 0, ENOMEM);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 /*
- * Lives that end in the wrong order: file descriptor closed, process dead, modules unloaded, hardware gone while
- * an area is in use.
+ * Lives that end in the wrong order: file descriptor closed, process dead, modules unloaded,
+ * hardware gone while an area is in use.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -79,9 +79,10 @@ static void debugfs(enum kind kind, const char *exporter, const char *memory)
 	if (!expect_errno(module_run(&run), 0, "keep") || !expect_true(!run.why[0], run.why))
 		return;
 	areas_line(run.value, line, sizeof(line));
-	snprintf(want, sizeof(want), "exporter=%s size=%lu mapped=%lu device=berth_netmem refs=1 memory=%s"
-		 " state=ready moves=0 chunks=0 allocated=0 free=0 cached=0 exhausted=0\n", exporter,
-		 BUF_SIZE, BUF_SIZE, memory);
+	snprintf(want, sizeof(want),
+		 "exporter=%s size=%lu mapped=%lu device=berth_netmem refs=1 memory=%s state=ready"
+		 " moves=0 chunks=0 allocated=0 free=0 cached=0 exhausted=0\n",
+		 exporter, BUF_SIZE, BUF_SIZE, memory);
 	if (!strstr(line, want))
 		fail("line is \"%s\"", line);
 	module_pass("drop", -1, 0);
@@ -155,7 +156,9 @@ static bool bar_device(char *path, size_t size)
 
 static void bar_removed(void)
 {
-	struct berth_exporter_alloc alloc = { .offset = BERTH_EXPORTER_ANYWHERE, .length = BUF_SIZE };
+	struct berth_exporter_alloc alloc = {
+		.offset = BERTH_EXPORTER_ANYWHERE, .length = BUF_SIZE,
+	};
 	int dev = open(BERTH_EXPORTER_BAR_DEV, O_RDWR | O_CLOEXEC);
 	int fd = buf_alloc(BAR, BUF_SIZE, 0);
 	volatile uint8_t *mem;
@@ -163,7 +166,8 @@ static void bar_removed(void)
 
 	module_pass("keep", fd, 0);
 	mem = mmap(NULL, BUF_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (!expect_true(mem != MAP_FAILED, "mmap") || !expect_true(bar_device(path, sizeof(path)), "device"))
+	if (!expect_true(mem != MAP_FAILED, "mmap") ||
+	    !expect_true(bar_device(path, sizeof(path)), "no device is bound"))
 		return;
 	mem[0] = 1;
 	expect_true(write_one(path), "removing the device");

@@ -34,8 +34,8 @@ static const struct group *find_group(const char *name)
 int main(int argc, char **argv)
 {
 	if (argc < 2) {
-		fprintf(stderr, "usage: netmem_test GROUP...; groups: kernel exporter life move, and warn,"
-			" which makes the kernel WARN\n");
+		fprintf(stderr, "usage: netmem_test GROUP...; groups: kernel exporter life move, "
+			"and warn, which makes the kernel WARN\n");
 		return 2;
 	}
 	if (access(NETMEM_TEST_DEV, R_OK | W_OK)) {

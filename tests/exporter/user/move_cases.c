@@ -14,7 +14,8 @@ static bool traffic_check(uint64_t moves, int expect)
 	int err = module_run(&run);
 
 	if (err || run.why[0])
-		fail("after %llu moves: %s", (unsigned long long)moves, err ? strerror(err) : run.why);
+		fail("after %llu moves: %s", (unsigned long long)moves,
+		     err ? strerror(err) : run.why);
 	return !err && !run.why[0];
 }
 
