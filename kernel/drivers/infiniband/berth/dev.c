@@ -29,7 +29,7 @@
 
 #define VENDOR_ID		0xffffff	/* none assigned */
 #define FW_VER			((0ULL << 32) | (1ULL << 16) | 0ULL)
-#define RD_ATOMIC		128
+#define RD_ATOMIC		BERTH_MAX_RD_ATOMIC
 #define MAX_QP			(1 << 16)
 #define MAX_KEY_INDEX		((1 << 24) - 1)
 #define ACK_DELAY		15		/* 4.096 us << 15 */
