@@ -27,6 +27,13 @@ bad_names() {
 	no_dev l0 || fail links/twice_same_netdev "l0 is there all the same"
 	refuse links/name_taken 'exist|usy' add_dev bt0 tb tvb
 	refuse links/delete_unknown 'o such|nvalid|Wrong|not' rdma link delete nosuchlink
+	if modprobe -q tun && ip tuntap add dev tn0 mode tun; then
+		refuse links/not_ethernet 'not supported|nvalid' rdma link add l0 type berth netdev tn0
+		no_dev l0 || fail links/not_ethernet "l0 is there all the same"
+		ip link del tn0
+	else
+		skip links/not_ethernet "this kernel has no tun"
+	fi
 	check links/delete rdma link delete bt0
 	wait_for no_dev bt0 || fail links/delete "bt0 is still there"
 	check links/add_again add_dev bt0 ta tva

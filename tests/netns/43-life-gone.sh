@@ -40,6 +40,10 @@ again link_delete
 gone netdev_removed 'ip -n ta link del tva'
 wait_for no_dev bt0 || fail gone/netdev_removed "bt0 is still there"
 again netdev_removed
+gone netdev_moved 'ip -n ta link set tva netns 1'
+wait_for no_dev bt0 || fail gone/netdev_moved "bt0 is still there"
+ip link del tva
+again netdev_moved
 gone netns_deleted 'ip netns del ta'
 wait_for no_dev bt0 || fail gone/netns_deleted "bt0 is still there"
 again netns_deleted
