@@ -6,8 +6,8 @@
  * sockets, or still open when the device is removed. It never keeps a context alive. It points at
  * the context under RCU: destruction of the object (last close, close of the context, or device
  * removal; the core calls it once and under its own lock) clears the pointer and waits for the
- * ioctls that have seen it. So a doorbell costs two increments of a task-local counter at most, no
- * lock and no shared cache line, and may not sleep. Whoever holds the file may ring the context's
+ * lookups that have seen it. So a doorbell costs two increments of a task-local counter at most and
+ * no lock until it has its queue pair. Whoever holds the file may ring the context's
  * queue pairs: it is the capability.
  *
  * The memory is the core's: the file holds a reference of the uobject until its release.
@@ -24,6 +24,8 @@
 #define UVERBS_MODULE_NAME berth
 #include <rdma/uverbs_named_ioctl.h>
 
+#define RING_BITS	(BERTH_RING_QPN_MASK | BERTH_RING_SQ | BERTH_RING_RQ)
+
 struct berth_doorbell {
 	struct ib_uobject uobj;			/* first: uverbs allocates and frees by it */
 	struct berth_ucontext __rcu *uctx;	/* NULL: the context has gone */
@@ -34,24 +36,32 @@ static struct berth_doorbell *doorbell_of(struct ib_uobject *uobj)
 	return container_of(uobj, struct berth_doorbell, uobj);
 }
 
-/* BERTH_IOC_RING: 0; -EINVAL: no such QP of this context; -EIO: the context or device has gone. */
+/*
+ * BERTH_IOC_RING: 0; -EINVAL: no such QP of this context; -EIO: the context or device has gone. The
+ * context is looked at under RCU; from there on the reference of the QP is enough.
+ */
 static long doorbell_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 {
 	struct berth_doorbell *doorbell = doorbell_of(filp->private_data);
+	struct berth_qp *qp = NULL;
 	struct berth_ucontext *uctx;
-	long ret = -EIO;
 
 	if (unlikely(cmd != BERTH_IOC_RING))
 		return -ENOTTY;
-	if (unlikely(arg > U32_MAX))
+	if (unlikely(arg & ~(unsigned long)RING_BITS))
 		return -EINVAL;
 
 	rcu_read_lock();
 	uctx = rcu_dereference(doorbell->uctx);
 	if (likely(uctx))
-		ret = berth_qp_doorbell(uctx, arg);
+		qp = berth_qp_get_owned(uctx, arg & BERTH_RING_QPN_MASK);
 	rcu_read_unlock();
-	return ret;
+	if (unlikely(!qp))
+		return uctx ? -EINVAL : -EIO;
+
+	berth_qp_ring(qp, arg);
+	berth_qp_put(qp);
+	return 0;
 }
 
 static const struct file_operations doorbell_fops = {

@@ -69,36 +69,41 @@ void berth_qp_put(struct berth_qp *qp)
 }
 
 /**
- * berth_qp_doorbell - a process has posted work
- * @uctx: its context; the QP must belong to it
- * @arg: BERTH_IOC_RING argument
+ * berth_qp_get_owned - a QP of one context, with a reference
+ * @uctx: the context
+ * @qpn: number of the QP
  *
- * Context: process. Return: 0 or -EINVAL.
+ * Context: any. Return: the QP, or NULL: there is none, or it is somebody else's.
  */
-int berth_qp_doorbell(struct berth_ucontext *uctx, u32 arg)
+struct berth_qp *berth_qp_get_owned(const struct berth_ucontext *uctx, u32 qpn)
 {
-	struct berth_qp *qp;
+	struct berth_qp *qp = berth_qp_get(qpn);
 
-	if (arg & ~(BERTH_RING_QPN_MASK | BERTH_RING_SQ | BERTH_RING_RQ))
-		return -EINVAL;
-	qp = berth_qp_get(arg & BERTH_RING_QPN_MASK);
-	if (!qp)
-		return -EINVAL;
-	if (qp->uctx != uctx) {
+	if (qp && qp->uctx != uctx) {
 		berth_qp_put(qp);
-		return -EINVAL;
+		return NULL;
 	}
+	return qp;
+}
+
+/**
+ * berth_qp_ring - the process has posted work
+ * @qp: referenced
+ * @queues: BERTH_RING_SQ, BERTH_RING_RQ
+ *
+ * Context: process.
+ */
+void berth_qp_ring(struct berth_qp *qp, u32 queues)
+{
 	berth_count(qp->dev, BERTH_CNT_DOORBELLS);
-	if (arg & BERTH_RING_RQ) {
+	if (queues & BERTH_RING_RQ) {
 		spin_lock_bh(&qp->rq.lock);
 		if (qp->state == IB_QPS_ERR)
 			berth_rq_flush(qp);
 		spin_unlock_bh(&qp->rq.lock);
 	}
-	if (arg & BERTH_RING_SQ)
+	if (queues & BERTH_RING_SQ)
 		berth_req_run(qp, BERTH_BUDGET_DOORBELL);
-	berth_qp_put(qp);
-	return 0;
 }
 
 static int check_init(const struct ib_qp_init_attr *init)

@@ -79,8 +79,8 @@ int berth_qp_destroy(struct ib_qp *ib, struct ib_udata *udata);
 struct berth_qp *berth_qp_get(u32 qpn);
 void berth_qp_put(struct berth_qp *qp);
 
-/* The doorbell: arg as in BERTH_IOC_RING; process context. 0, or -EINVAL: not a QP of uctx. */
-int berth_qp_doorbell(struct berth_ucontext *uctx, u32 arg);
+struct berth_qp *berth_qp_get_owned(const struct berth_ucontext *uctx, u32 qpn);
+void berth_qp_ring(struct berth_qp *qp, u32 queues);
 
 /* Where requester and responder go on when their budget is used up. */
 extern struct workqueue_struct *berth_qp_wq;

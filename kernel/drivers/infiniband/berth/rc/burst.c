@@ -180,7 +180,6 @@ void berth_burst_send(struct berth_burst *b, u32 count)
 	size_fragments(b);
 	id = berth_path_headers(&qp->path, b->skb, b->count, b->seg_len);
 	write_icrc(b, id);
-	berth_count_add(qp->dev, BERTH_CNT_TX_PACKETS, b->count);
 	trace_berth_tx(qp, berth_burst_packet(b, 0), b->count);
 	berth_path_xmit(&qp->path, b->skb);
 }
