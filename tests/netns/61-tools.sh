@@ -46,7 +46,7 @@ gid_index() {
 
 port=19000
 # pingpong NAME SERVER-NETNS SERVER-DEVICE SERVER-GID SERVER-IP CLIENT-DEVICE CLIENT-GID ARGUMENTS…
-# -c has both sides check the data they get.
+# -c has the server check the data it gets. Its own connection is over IPv4 whatever the GID.
 pingpong() {
 	local name=$1 sns=$2 sdev=$3 sgid=$4 sip=$5 cdev=$6 cgid=$7 server src=0 crc=0
 	shift 7
@@ -75,8 +75,9 @@ resources() {
 	ip netns exec b ibv_rc_pingpong -d berth1 -g "$b4" -p 18999 >/dev/null 2>&1 &
 	server=$!
 	perf_listening b 18999 $server || true
-	for word in qp cq mr pd; do
-		says "rdma-resource-$word" "^link berth1|^dev berth1" ip netns exec b rdma resource show "$word" link berth1
+	says rdma-resource-qp '^link berth1/1 lqpn' ip netns exec b rdma resource show qp link berth1/1
+	for word in cq mr pd; do
+		says "rdma-resource-$word" '^dev berth1 ' ip netns exec b rdma resource show "$word" dev berth1
 	done
 	says rdma-resource-owner 'comm ibv_rc_pingpong' ip netns exec b rdma resource show qp link berth1
 	says rdma-resource-counts 'berth1: .*qp [1-9].*mr [1-9]' ip netns exec b rdma resource show berth1
@@ -90,10 +91,10 @@ b4=$(gid_index berth1 ffff:0a4d:0002) b6=$(gid_index berth1 0000:0000:0000:0002)
 
 says ibv_devices 'berth0' ip netns exec a ibv_devices
 says ibv_devinfo-port 'state:.*PORT_ACTIVE' ip netns exec a ibv_devinfo -d berth0
-says ibv_devinfo-v-limits 'max_sge: *(3[2-9]|[4-9][0-9]|[0-9]{3,})' ip netns exec a ibv_devinfo -v -d berth0
+says ibv_devinfo-v-limits 'max_sge:[[:space:]]*(3[2-9]|[4-9][0-9]|[0-9]{3,})' ip netns exec a ibv_devinfo -v -d berth0
 says ibv_devinfo-v-gid 'GID\[ *[0-9]+\]:.*::ffff:10\.77\.0\.1.*RoCE v2' ip netns exec a ibv_devinfo -v -d berth0
 says ibv_devinfo-v-layer 'link_layer:.*Ethernet' ip netns exec b ibv_devinfo -v -d berth1
-says rdma-link 'link berth0/1 state ACTIVE physical_state LINK_UP.*netdev va' ip netns exec a rdma link show berth0
+says rdma-link 'link berth0/1 state ACTIVE physical_state LINK_UP.*netdev va' ip netns exec a rdma link show berth0/1
 says rdma-dev 'berth1: node_type ca' ip netns exec b rdma dev show berth1
 resources
 
@@ -101,8 +102,8 @@ pingpong pingpong-local a berth0 "$a4" 10.77.0.1 berth0 "$a4"
 pingpong pingpong-wire b berth1 "$b4" 10.77.0.2 berth0 "$a4"
 pingpong pingpong-wire-events b berth1 "$b4" 10.77.0.2 berth0 "$a4" -e
 pingpong pingpong-local-events a berth0 "$a4" 10.77.0.1 berth0 "$a4" -e
-pingpong pingpong-wire-ipv6 b berth1 "$b6" fd77::2 berth0 "$a6"
-pingpong pingpong-wire-ipv6-local a berth0 "$a6" fd77::1 berth0 "$a6" -e
+pingpong pingpong-wire-ipv6 b berth1 "$b6" 10.77.0.2 berth0 "$a6"
+pingpong pingpong-wire-ipv6-local a berth0 "$a6" 10.77.0.1 berth0 "$a6" -e
 pingpong pingpong-wire-256 b berth1 "$b4" 10.77.0.2 berth0 "$a4" -m 256 -s 10000
 pingpong pingpong-wire-large b berth1 "$b4" 10.77.0.2 berth0 "$a4" -s 1000003
 pingpong pingpong-wire-1-byte b berth1 "$b4" 10.77.0.2 berth0 "$a4" -s 1
