@@ -10,12 +10,14 @@
 #include "qp_state.h"
 
 static void lock_both(struct berth_qp *qp)
+	__acquires(&qp->sq.lock) __acquires(&qp->rq.lock)
 {
 	spin_lock_bh(&qp->sq.lock);
 	spin_lock(&qp->rq.lock);
 }
 
 static void unlock_both(struct berth_qp *qp)
+	__releases(&qp->rq.lock) __releases(&qp->sq.lock)
 {
 	spin_unlock(&qp->rq.lock);
 	spin_unlock_bh(&qp->sq.lock);
@@ -77,6 +79,8 @@ void berth_qp_set_state(struct berth_qp *qp, enum ib_qp_state state)
 	case IB_QPS_ERR:
 		qp->rq.read_count = 0;
 		qp->rq.ack_due = false;
+		qp->rq.nak_syndrome = 0;
+		qp->rq.fail = 0;
 		qp->rq.in_message = false;
 		qp->sq.waiting = false;
 		ask_for_doorbell(qp, true);

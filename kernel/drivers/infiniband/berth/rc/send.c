@@ -257,6 +257,9 @@ static void start_clock(struct berth_qp *qp, bool idle)
  * berth_send_step - send one burst
  * @qp: queue pair, sq.lock held, a WQE without error at sq.next
  *
+ * Without memory or route the packets count as sent and lost: the ack timeout decides how often they
+ * are tried again, and when the peer counts as unreachable.
+ *
  * Return: its cost, 0: nothing may be sent now.
  */
 int berth_send_step(struct berth_qp *qp)
@@ -265,20 +268,18 @@ int berth_send_step(struct berth_qp *qp)
 	bool idle = sq->una == sq->sent;
 	u32 i, n, bytes = 0, seg_len, last_len;
 	struct berth_burst b;
+	bool lost;
 
 	lockdep_assert_held(&sq->lock);
 	n = plan_burst(qp, &seg_len, &last_len);
 	if (!n)
 		return 0;
-	if (berth_burst_begin(&b, qp, n, seg_len, last_len)) {
-		berth_req_wait(qp, 1000);
-		return 0;
-	}
+	lost = berth_burst_begin(&b, qp, n, seg_len, last_len);
 	for (i = 0; i < n; i++) {
 		struct place at = { sq->next, sq->offset };
 		struct plan p = plan_packet(qp, &at);
 
-		if (fill(qp, &p, berth_burst_packet(&b, i), wants_ack(&p, i == n - 1)))
+		if (!lost && fill(qp, &p, berth_burst_packet(&b, i), wants_ack(&p, i == n - 1)))
 			break;
 		account(qp, &p, &at);
 		bytes += p.wire_len;
@@ -287,7 +288,8 @@ int berth_send_step(struct berth_qp *qp)
 		berth_burst_cancel(&b);
 		return sq->waiting ? 0 : BERTH_WQE_COST;
 	}
-	berth_burst_send(&b, i);
+	if (!lost)
+		berth_burst_send(&b, i);
 	start_clock(qp, idle);
 	return bytes + BERTH_WQE_COST;
 }
