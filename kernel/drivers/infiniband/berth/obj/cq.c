@@ -171,7 +171,7 @@ static void put_entry(struct berth_cq *cq, const struct berth_cqe *cqe)
 	smp_store_release(&cq->ring->prod, cq->prod);
 }
 
-/* The first entry was lost. No lock of the CQ is held. Out of line: the fast path needs no stack. */
+/* The first entry was lost. The CQ is not locked. Out of line: the fast path needs no stack. */
 static noinline void raise_overflow(struct berth_cq *cq)
 {
 	struct ib_event event = {

@@ -2,7 +2,7 @@
 /*
  * Memory regions over dma-bufs.
  *
- * Process context. An MR holds a reference of the area of its dma-buf and borrows the area's window;
+ * Process context. An MR holds a reference of its dma-buf's area and borrows the area's window;
  * all MRs over one dma-buf share one attachment and one mapping. An ib_device over a netdev can do
  * no DMA of its own, so areas are attached with the device that berth_netmem keeps for this.
  *
