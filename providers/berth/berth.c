@@ -193,6 +193,7 @@ static const struct verbs_device_ops berth_device_ops = {
 	.uninit_device = uninit_device,
 	.alloc_context = alloc_context,
 };
+
 PROVIDER_DRIVER(berth, berth_device_ops);
 
 #ifndef BERTH_IN_RDMA_CORE

@@ -242,7 +242,7 @@ void *_verbs_init_and_alloc_context(struct ibv_device *device, int cmd_fd, size_
 void verbs_uninit_context(struct verbs_context *context);
 void verbs_set_ops(struct verbs_context *context, const struct verbs_context_ops *ops);
 
-/* Takes cmd_fd over, on failure as well. @type is allocated zeroed, @member is in it. */
+/* A zeroed *@ptr with its context at @member. Takes cmd_fd over, on failure as well. */
 #define verbs_init_and_alloc_context(device, cmd_fd, ptr, member, driver_id)		\
 	((__typeof__(ptr))_verbs_init_and_alloc_context(				\
 		device, cmd_fd, sizeof(*(ptr)),						\

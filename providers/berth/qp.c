@@ -103,7 +103,8 @@ static bool layout_fits(const struct berth_create_qp_resp *resp, const struct ib
 	uint32_t send_wqe = cap->max_send_sge * sizeof(struct berth_sge);
 
 	if (cap->max_send_sge > BERTH_MAX_SGE || cap->max_recv_sge > BERTH_MAX_SGE ||
-	    cap->max_inline_data > BERTH_MAX_INLINE || resp->mmap_size < sizeof(struct berth_qp_ring))
+	    cap->max_inline_data > BERTH_MAX_INLINE ||
+	    resp->mmap_size < sizeof(struct berth_qp_ring))
 		return false;
 	if (send_wqe < cap->max_inline_data)
 		send_wqe = cap->max_inline_data;

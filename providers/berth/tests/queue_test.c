@@ -376,6 +376,36 @@ static void destroy_qp__takes_its_completions_along(void)
 	tear_down(&s);
 }
 
+static void modify_qp__reset_empties_queues(void)
+{
+	struct ibv_qp_attr attr = { .qp_state = IBV_QPS_RESET };
+	struct ibv_send_wr wr = { .opcode = IBV_WR_SEND };
+	struct ibv_recv_wr recv_wr = {};
+	struct ibv_recv_wr *bad_recv;
+	struct ibv_send_wr *bad;
+	struct ibv_wc wc;
+	struct setup s;
+	int i;
+
+	set_up(&s, 0, false);
+	for (i = 0; i < 4; i++)
+		CHECK(!ibv_post_send(s.qp, &wr, &bad));
+	CHECK(!ibv_post_recv(s.qp, &recv_wr, &bad_recv));
+	complete_send(&s, s.qp->qp_num, 1);
+
+	/* What the kernel does. */
+	s.ring->sq_prod = 0;
+	s.ring->rq_prod = 0;
+	CHECK(!ibv_modify_qp(s.qp, &attr, IBV_QP_STATE));
+	CHECK(s.qp->state == IBV_QPS_RESET && !ibv_poll_cq(s.cq, 1, &wc));
+	s.qp->state = IBV_QPS_RTS;
+	for (i = 0; i < 4; i++)
+		CHECK(!ibv_post_send(s.qp, &wr, &bad));
+	CHECK(ibv_post_send(s.qp, &wr, &bad) == ENOMEM && s.ring->sq_prod == 4);
+	CHECK(!ibv_post_recv(s.qp, &recv_wr, &bad_recv) && s.ring->rq_prod == 1);
+	tear_down(&s);
+}
+
 static void create_qp__refuses(void)
 {
 	struct ibv_qp_init_attr attr = { .qp_type = IBV_QPT_UD };
@@ -535,6 +565,7 @@ int main(void)
 	poll__maps_fields();
 	notify__raises_only();
 	destroy_qp__takes_its_completions_along();
+	modify_qp__reset_empties_queues();
 	create_qp__refuses();
 	wr_api__builds_and_rolls_back();
 	cq_ex__reads_in_place();
