@@ -40,7 +40,7 @@ static void refused(struct vt_ep *ep, struct ibv_qp_attr attr, enum ibv_qp_state
 	CHECK(err, "ibv_modify_qp from state %d to %d with mask %#x was accepted: %s", was, to, mask,
 	      what);
 	CHECK(err == EINVAL || err == EOPNOTSUPP || err == ENODEV || err == ENOENT ||
-	      err == ENETUNREACH || err == EHOSTUNREACH, "%s: %s", what, strerror(err));
+	      err == ENODATA || err == ENETUNREACH || err == EHOSTUNREACH, "%s: %s", what, strerror(err));
 	CHECK_EQ(vt_ep_state(ep), was, "state after a refused transition");
 }
 

@@ -171,7 +171,9 @@ static void one_round(const struct kill_arg *t, unsigned int after_us)
 		pid[i] = fork();
 		CHECK(pid[i] >= 0, "fork: %s", strerror(errno));
 		if (!pid[i]) {
+			/* Held here, this end would never look closed. */
 			close(data[!i]);
+			close(ctl[i][0]);
 			child(t, i, data[i], ctl[i][1]);
 		}
 		close(ctl[i][1]);

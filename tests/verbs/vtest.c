@@ -40,6 +40,7 @@ struct vt_config vt_cfg = { .dev = "berth0", .peer = "berth1", .slow = 1 };
 static struct vt_case *cases;
 static size_t nr_cases;
 static const struct vt_case *current;
+static bool times;
 static struct deferred *deferred;
 
 void vt_add(const char *name, vt_fn fn, const void *arg, unsigned int seconds)
@@ -193,10 +194,12 @@ static int run_case(const struct vt_case *c)
 {
 	unsigned int limit = c->seconds * vt_cfg.slow;
 	char why[128];
+	uint64_t begin;
 	int status = 0;
 	pid_t pid;
 
 	current = c;
+	begin = vt_now_ms();
 	pid = fork();
 	if (pid < 0) {
 		say("FAIL", "fork failed");
@@ -214,6 +217,8 @@ static int run_case(const struct vt_case *c)
 		return EXIT_FAIL;
 	}
 	kill(-pid, SIGKILL);
+	if (times)
+		fprintf(stderr, "%6llu ms %s\n", (unsigned long long)(vt_now_ms() - begin), c->name);
 	if (WIFSIGNALED(status)) {
 		snprintf(why, sizeof(why), "ended by signal %d (%s)", WTERMSIG(status),
 			 strsignal(WTERMSIG(status)));
@@ -229,13 +234,14 @@ static void usage(FILE *to, const char *prog)
 {
 	fprintf(to,
 		"usage: %s [--dev NAME] [--peer NAME|none] [--filter GLOB]... [--list] [--strict]\n"
-		"       [--slow N] [--flip]\n"
+		"       [--slow N] [--flip] [--times]\n"
 		"  --dev, --peer  the two devices (berth0, berth1); --peer none leaves out wire cases\n"
 		"  --filter       run only cases that match one of the patterns\n"
 		"  --list         print the names of the cases, run none\n"
 		"  --strict       count a skipped case as failed\n"
 		"  --slow         multiply every deadline by N\n"
-		"  --flip         spoil one received byte per transfer: data cases then have to fail\n",
+		"  --flip         spoil one received byte per transfer: data cases then have to fail\n"
+		"  --times        tell on stderr how long each case took\n",
 		prog);
 }
 
@@ -249,8 +255,13 @@ static bool chosen(const char *name, char **filters, int nr)
 
 static int run_all(char **filters, int nr_filters, bool list)
 {
+	struct ibv_device **devs = list ? NULL : ibv_get_device_list(NULL);
 	unsigned int count[3] = { 0 };
 	size_t i;
+
+	/* Providers are loaded now, once; the children inherit them. */
+	if (devs)
+		ibv_free_device_list(devs);
 
 	for (i = 0; i < nr_cases; i++) {
 		if (!chosen(cases[i].name, filters, nr_filters))
@@ -286,7 +297,8 @@ int vt_main(int argc, char **argv, void (*add_cases)(void))
 		{ "dev", required_argument, NULL, 'd' }, { "peer", required_argument, NULL, 'p' },
 		{ "filter", required_argument, NULL, 'f' }, { "list", no_argument, NULL, 'l' },
 		{ "strict", no_argument, NULL, 's' }, { "slow", required_argument, NULL, 'w' },
-		{ "flip", no_argument, NULL, 'x' }, { "help", no_argument, NULL, 'h' },
+		{ "flip", no_argument, NULL, 'x' }, { "times", no_argument, NULL, 't' },
+		{ "help", no_argument, NULL, 'h' },
 		{ }
 	};
 	char **filters = calloc((size_t)argc, sizeof(*filters));
@@ -316,6 +328,9 @@ int vt_main(int argc, char **argv, void (*add_cases)(void))
 			break;
 		case 'x':
 			vt_cfg.flip = true;
+			break;
+		case 't':
+			times = true;
 			break;
 		case 'h':
 			usage(stdout, argv[0]);
