@@ -52,7 +52,7 @@ unpack_stock() {
 	done
 	# Debian 12 has /lib as a link to usr/lib; the layers of the guest's root must agree with it.
 	cp -al "$new/lib/." "$new/usr/lib/"
-	rm -rf "$new/lib"
+	rm -rf "${new:?}/lib"
 	ln -s usr/lib "$new/lib"
 	# Unpacking xz takes seconds under emulation: do it here for the modules that a run loads.
 	(cd "$new/usr/lib/modules/$KVER/kernel" &&

@@ -33,6 +33,9 @@ kmod_make() {
 	make -C "$KBUILD" M="$dst" CC="${KCC:-gcc-12}" -j"$JOBS" "$@" modules
 }
 
+# siw is built on request (tests/vm/siw.sh) and stays at hand from then on.
+kmod_has_siw() { [[ $(cat "$BUILD/kmod/siw/.kernel" 2>/dev/null) == "$KVER" ]]; }
+
 kmod_layer() {
 	local dst=$1 layer=$1/layer mods=$1/layer/usr/lib/modules/$KVER ko out
 	rm -rf "$layer"
@@ -40,6 +43,9 @@ kmod_layer() {
 	while IFS= read -r ko; do
 		strip --strip-debug -o "$mods/extra/berth/${ko##*/}" "$ko"
 	done < <(find "$dst" -path "$layer" -prune -o -name '*.ko' -print)
+	if kmod_has_siw; then
+		strip --strip-debug -o "$mods/extra/siw.ko" "$BUILD/kmod/siw/siw.ko"
+	fi
 	# depmod wants the whole tree in one place: links to the kernel's own, then take only its tables.
 	out=$dst/depmod
 	rm -rf "$out"
@@ -52,10 +58,10 @@ kmod_layer() {
 }
 
 kmod_build_locked() {
-	local flavour=$1 dst=$BUILD/kmod/$1 sum
+	local dst=$BUILD/kmod/$1 sum
 	mkdir -p "$dst"
 	kmod_sync "$dst"
-	sum=$(cd "$dst" && { echo "$KVER ${BERTH_KDIRS:-}"; find . -type f \( -name '*.[chS]' -o -name Kbuild -o -name Makefile \) ! -name '*.mod.c' \
+	sum=$(cd "$dst" && { echo "$KVER ${BERTH_KDIRS:-} $(kmod_has_siw && echo siw)"; find . -type f \( -name '*.[chS]' -o -name Kbuild -o -name Makefile \) ! -name '*.mod.c' \
 		-exec sha256sum {} + | sort -k2; } | sha256sum)
 	[[ "$sum" != "$(cat "$dst/.built" 2>/dev/null)" ]] || return 0
 	rm -f "$dst/.built"

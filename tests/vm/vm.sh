@@ -30,7 +30,7 @@ berth1), MTU 4200; rdma_rxe at hand (modprobe rdma_rxe); a 256 MiB PCI BAR of de
   --debug-kernel  the kernel with KASAN, lockdep, kmemleak (built first: 7 minutes, once)
   --no-berth      load nothing of ours and add no device (modprobe finds the modules)
   --no-build      take what was built last, without looking at the sources
-  --siw           build siw for this kernel too (modprobe siw)
+  --siw           build siw for this kernel too (modprobe siw; from then on it is always at hand)
   --out DIR       /out in the guest is DIR here
   --bar FILE      keep the BAR's memory in FILE (created if it does not exist), else it is thrown away
   --timeout S     give up after S seconds (600)
@@ -49,7 +49,7 @@ Afterwards: build/vm/console.log (the kernel's console) and build/vm/dmesg.log (
 EOT
 }
 
-smp=2 mem=2G icount= flavour=stock berth=1 nobuild= siw= out= bar= timeout=600 accel=auto quiet=
+smp=2 mem=2G icount='' flavour=stock berth=1 nobuild='' siw='' out='' bar='' timeout=600 accel=auto quiet=''
 BAR_SIZE=$((256 << 20))
 
 parse() {
@@ -101,6 +101,11 @@ prepare() {
 	make_build_dir 300
 	need qemu-system-x86 kmod iproute2 procps ibverbs-utils perftest ibverbs-providers
 	kernel_get "$flavour"
+	if [[ -n $siw && $flavour == stock ]]; then
+		# shellcheck source=tests/vm/siw.sh
+		. "$VMDIR/siw.sh"
+		siw_get
+	fi
 	KLAYER=$BUILD/kmod/$flavour/layer
 	if [[ -n $nobuild ]]; then
 		[[ -d $KLAYER ]] || die "nothing was built yet: run without --no-build"
@@ -167,6 +172,7 @@ keep_logs() {
 	[[ ! -e $work/ctl/dmesg ]] || mv -f "$work/ctl/dmesg" "$BUILD/vm/dmesg.log"
 }
 
+# shellcheck disable=SC2054
 qemu_args() {
 	args=(-machine q35 -m "$mem" -nodefaults -no-user-config -display none -no-reboot
 		-kernel "$KIMAGE" -initrd "$INITRD"
