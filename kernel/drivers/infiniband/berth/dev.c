@@ -3,8 +3,8 @@
  * The ib_device: allocated over a netdev, described to the core, registered; taken apart when the
  * core lets go of it.
  *
- * Everything here runs in process context. Nothing is locked: what is set before registration stays
- * as it is, and dealloc_driver runs when nobody else has the device any more.
+ * Everything here runs in process context. What is set before registration stays as it is, and
+ * dealloc_driver runs when nobody else has the device any more; only the list of devices has a lock.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -13,12 +13,14 @@
 #include <linux/jhash.h>
 #include <linux/module.h>
 #include <linux/rtnetlink.h>
+#include <linux/spinlock.h>
 #include <net/addrconf.h>
 #include <rdma/uverbs_ioctl.h>
 #include <rdma/berth-abi.h>
 #include "compat.h"
 #include "dev.h"
 #include "stats.h"
+#include "net/gid.h"
 #include "net/netns.h"
 #include "obj/cq.h"
 #include "obj/mr.h"
@@ -33,6 +35,10 @@
 #define MAX_QP			(1 << 16)
 #define MAX_KEY_INDEX		((1 << 24) - 1)
 #define ACK_DELAY		15		/* 4.096 us << 15 */
+
+/* Every device from create to dealloc_driver; ib_device_try_get() tells which are registered. */
+static LIST_HEAD(devices);
+static DEFINE_SPINLOCK(devices_lock);
 
 static int query_device(struct ib_device *ib, struct ib_device_attr *attr, struct ib_udata *udata)
 {
@@ -80,6 +86,10 @@ static void dealloc_driver(struct ib_device *ib)
 {
 	struct berth_dev *dev = berth_dev(ib);
 
+	spin_lock(&devices_lock);
+	list_del(&dev->all);
+	spin_unlock(&devices_lock);
+	berth_gid_fini(dev);
 	WARN_ON(!xa_empty(&dev->mrs));
 	xa_destroy(&dev->mrs);
 	if (dev->netns)
@@ -159,7 +169,7 @@ static const struct ib_device_ops dev_ops = {
 };
 
 /*
- * EUI-64 of the netdev's address. VLANs share the address of the device below, so their tag takes the
+ * EUI-64 of the netdev's address. VLANs share the address of the device below, so their tags take the
  * place of ff:fe. Without an address (lo) it is made from what tells the netdev from others: its
  * index and namespace; the universal bit says that nobody assigned it.
  */
@@ -171,8 +181,10 @@ static __be64 node_guid(struct net_device *ndev, struct net *net)
 	if (is_valid_ether_addr(ndev->dev_addr)) {
 		addrconf_addr_eui48(eui, ndev->dev_addr);
 		if (is_vlan_dev(ndev)) {
-			eui[3] = vlan_dev_vlan_id(ndev) >> 8;
-			eui[4] = vlan_dev_vlan_id(ndev);
+			u16 tags = berth_compat_vlan_tags(ndev);
+
+			eui[3] = tags >> 8;
+			eui[4] = tags;
 		}
 	} else {
 		u32 hash = jhash_2words(ndev->ifindex, (u32)net->net_cookie, 0);
@@ -228,6 +240,10 @@ struct berth_dev *berth_dev_create(const char *name, struct net_device *ndev, st
 	dev->ndev = ndev;
 	xa_init_flags(&dev->mrs, XA_FLAGS_ALLOC1);
 	describe(dev, ndev, net);
+	berth_gid_init(dev);
+	spin_lock(&devices_lock);
+	list_add(&dev->all, &devices);
+	spin_unlock(&devices_lock);
 
 	err = berth_stats_init(dev);
 	if (err)
@@ -240,7 +256,7 @@ struct berth_dev *berth_dev_create(const char *name, struct net_device *ndev, st
 	rtnl_lock();
 	berth_port_sample(dev);
 	rtnl_unlock();
-	err = ib_device_set_netdev(&dev->ib, ndev, 1);
+	err = ib_device_set_netdev(&dev->ib, berth_gid_core_netdev(ndev), 1);
 	if (err)
 		goto dealloc;
 	err = ib_register_device(&dev->ib, name, NULL);
@@ -252,6 +268,31 @@ dealloc:
 	/* Ends in dealloc_driver(), which takes apart as much as there is. */
 	ib_dealloc_device(&dev->ib);
 	return ERR_PTR(err);
+}
+
+/**
+ * berth_dev_get_by_netdev - the device that was made over a netdev
+ * @ndev: netdev
+ *
+ * The core's own index does not serve: for a VLAN it has the device below, see net/gid.c.
+ *
+ * Context: process.
+ * Return: the device, registered and kept so until ib_device_put(); NULL: none.
+ */
+struct berth_dev *berth_dev_get_by_netdev(const struct net_device *ndev)
+{
+	struct berth_dev *dev, *found = NULL;
+
+	spin_lock(&devices_lock);
+	list_for_each_entry(dev, &devices, all) {
+		/* One that is going away may still be there beside its successor. */
+		if (dev->ndev == ndev && ib_device_try_get(&dev->ib)) {
+			found = dev;
+			break;
+		}
+	}
+	spin_unlock(&devices_lock);
+	return found;
 }
 
 /**

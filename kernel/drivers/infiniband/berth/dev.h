@@ -4,13 +4,16 @@
  *
  * Made by `rdma link add` (link.c), registered and described to the core by dev.c, unregistered by
  * `rdma link delete` or when its netdev goes. The netdev and the network namespace state are held
- * from create until dealloc_driver. All fields are set before registration and constant after it,
+ * from create until dealloc_driver. A netdev carries one device at most; those of a VLAN and of the
+ * netdev below are two. All fields are set before registration and constant after it,
  * except where said.
  */
 #ifndef BERTH_DEV_H
 #define BERTH_DEV_H
 
+#include <linux/list.h>
 #include <linux/netdevice.h>
+#include <linux/workqueue.h>
 #include <linux/xarray.h>
 #include <rdma/ib_verbs.h>
 #include "port.h"
@@ -20,11 +23,14 @@ struct berth_stats;
 
 struct berth_dev {
 	struct ib_device ib;
+	struct list_head all;			/* under the lock of dev.c */
 	struct net_device *ndev;
 	netdevice_tracker ndev_tracker;
 	struct berth_netns *netns;		/* of ndev when the link was added */
 	struct berth_stats __percpu *stats;
 	struct berth_port port;			/* written under rtnl, see port.h */
+	struct ib_event_handler gid_handler;	/* both of net/gid.c */
+	struct work_struct gid_work;
 	struct xarray mrs;			/* key >> 8 -> struct berth_mr; RCU readers */
 	u32 mr_next;				/* cyclic allocation cursor, of obj/mr.c */
 };
@@ -35,6 +41,7 @@ static inline struct berth_dev *berth_dev(struct ib_device *ib)
 }
 
 struct berth_dev *berth_dev_create(const char *name, struct net_device *ndev, struct net *net);
+struct berth_dev *berth_dev_get_by_netdev(const struct net_device *ndev);
 void berth_dev_port_event(struct berth_dev *dev, enum ib_event_type type);
 
 #endif

@@ -16,16 +16,9 @@
 #include <rdma/berth-abi.h>
 #include "dev.h"
 #include "link.h"
+#include "net/gid.h"
 
 static DEFINE_MUTEX(link_mutex);
-
-/* The berth device over a netdev, with a reference (ib_device_put()), or NULL. */
-static struct berth_dev *link_get(struct net_device *ndev)
-{
-	struct ib_device *ib = ib_device_get_by_netdev(ndev, BERTH_DRIVER_ID);
-
-	return ib ? berth_dev(ib) : NULL;
-}
 
 static int check_netdev(const char *name, struct net_device *ndev)
 {
@@ -36,7 +29,7 @@ static int check_netdev(const char *name, struct net_device *ndev)
 			name, netdev_name(ndev));
 		return -EPFNOSUPPORT;
 	}
-	dev = link_get(ndev);
+	dev = berth_dev_get_by_netdev(ndev);
 	if (dev) {
 		pr_warn("cannot add %s: %s already carries %s; delete that link first\n", name,
 			netdev_name(ndev), dev_name(&dev->ib.dev));
@@ -52,7 +45,7 @@ static int check_netdev(const char *name, struct net_device *ndev)
  */
 static int settle(struct net_device *ndev, struct net *net)
 {
-	struct berth_dev *dev = link_get(ndev);
+	struct berth_dev *dev = berth_dev_get_by_netdev(ndev);
 	bool moved;
 
 	if (!dev)
@@ -66,6 +59,7 @@ static int settle(struct net_device *ndev, struct net *net)
 		ib_unregister_device_and_put(&dev->ib);
 		return -ENODEV;
 	}
+	berth_gid_prune(dev);
 	ib_device_put(&dev->ib);
 	return 0;
 }
@@ -123,7 +117,7 @@ static int netdev_event(struct notifier_block *nb, unsigned long event, void *pt
 	default:
 		return NOTIFY_DONE;
 	}
-	dev = link_get(ndev);
+	dev = berth_dev_get_by_netdev(ndev);
 	if (!dev)
 		return NOTIFY_DONE;
 	if (event == NETDEV_UNREGISTER)

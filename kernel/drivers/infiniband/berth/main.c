@@ -60,3 +60,8 @@ MODULE_AUTHOR("The berth authors");
 MODULE_LICENSE("GPL");
 MODULE_VERSION("0.1.0");
 MODULE_ALIAS_RDMA_LINK("berth");
+/*
+ * All drivers of "crc32", an accelerated one among them if there is any. Asking the crypto layer alone
+ * is not enough: once the generic one is loaded, it looks no further. Not there is no error.
+ */
+MODULE_SOFTDEP("pre: crypto-crc32");

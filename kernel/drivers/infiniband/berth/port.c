@@ -13,8 +13,6 @@
 #include <rdma/berth-abi.h>
 #include "dev.h"
 
-#define GID_TABLE_LEN	1024
-
 /*
  * What the largest packet carries besides payload: IPv6, UDP, BTH, RETH with immediate data, ICRC.
  * A netdev of MTU 4200 thus has room for a path MTU of 4096.
@@ -146,7 +144,7 @@ int berth_port_query(struct ib_device *ib, u32 port, struct ib_port_attr *attr)
 	attr->active_mtu = path_mtu(payload_room(dev->ndev));
 	attr->active_speed = READ_ONCE(dev->port.speed);
 	attr->active_width = READ_ONCE(dev->port.width);
-	attr->gid_tbl_len = GID_TABLE_LEN;
+	attr->gid_tbl_len = BERTH_GID_TABLE_LEN;
 	attr->ip_gids = true;
 	attr->pkey_tbl_len = 1;
 	attr->max_msg_sz = BERTH_MAX_MSG;
@@ -161,7 +159,7 @@ int berth_port_query(struct ib_device *ib, u32 port, struct ib_port_attr *attr)
 int berth_port_immutable(struct ib_device *ib, u32 port, struct ib_port_immutable *immutable)
 {
 	immutable->core_cap_flags = RDMA_CORE_CAP_PROT_ROCE_UDP_ENCAP | RDMA_CORE_CAP_ETH_AH;
-	immutable->gid_tbl_len = GID_TABLE_LEN;
+	immutable->gid_tbl_len = BERTH_GID_TABLE_LEN;
 	immutable->pkey_tbl_len = 1;
 	return 0;
 }

@@ -13,6 +13,8 @@
 
 struct berth_dev;
 
+#define BERTH_GID_TABLE_LEN	1024
+
 struct berth_port {
 	enum ib_port_state state;	/* as last announced; READ_ONCE outside rtnl */
 	u16 speed;			/* enum ib_port_speed */

@@ -6,7 +6,8 @@
  * hook, the last of LOCAL_IN and so behind every firewall rule, takes the packets: a socket would
  * have super-packets cut up first, and that costs three times as much as all the rest. What the hook
  * leaves alone (fragments and extension headers of IPv6, lists of packets from GRO, anything
- * malformed) goes on to the socket or is dropped by UDP.
+ * malformed) goes on to the socket or is dropped by UDP. Connection tracking confirms what it sees
+ * for the first time as late as that, too, so the hook sees to it that this has happened.
  *
  * Get and put: process context, under netns->lock. Receive: softirq, RCU read side; it touches only
  * the skb. The last put and the end of the namespace wait until no receive is running.
@@ -26,6 +27,7 @@
 #include <net/udp_tunnel.h>
 #include <net/xfrm.h>
 #include <rdma/ib_verbs.h>
+#include "../compat.h"
 #include "../rc/rx.h"
 #include "../wire/icrc.h"
 #include "netns.h"
@@ -93,6 +95,17 @@ static void rx_ipv6(struct berth_rx *rx, const struct sk_buff *skb)
 	rx->family = AF_INET6;
 	rx->saddr.v6 = iph->saddr;
 	rx->daddr.v6 = iph->daddr;
+	rx->iif = inet6_iif(skb);
+}
+
+/* A packet that a hook keeps: received, unless connection tracking does not want it. */
+static unsigned int take(struct sk_buff *skb, const struct berth_rx *rx)
+{
+	if (!berth_compat_ct_confirm(skb))
+		return NF_DROP;
+	berth_rx(skb, rx);
+	consume_skb(skb);
+	return NF_STOLEN;
 }
 
 /* LOCAL_IN is behind reassembly: no fragments. IP options are none of RoCEv2's: the ICRC fails. */
@@ -104,9 +117,7 @@ static unsigned int hook_ipv4(void *priv, struct sk_buff *skb, const struct nf_h
 	    !xfrm4_policy_check(NULL, XFRM_POLICY_IN, skb))
 		return NF_ACCEPT;
 	rx_ipv4(&rx, skb);
-	berth_rx(skb, &rx);
-	consume_skb(skb);
-	return NF_STOLEN;
+	return take(skb, &rx);
 }
 
 static unsigned int hook_ipv6(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
@@ -117,9 +128,7 @@ static unsigned int hook_ipv6(void *priv, struct sk_buff *skb, const struct nf_h
 	    !xfrm6_policy_check(NULL, XFRM_POLICY_IN, skb))
 		return NF_ACCEPT;
 	rx_ipv6(&rx, skb);
-	berth_rx(skb, &rx);
-	consume_skb(skb);
-	return NF_STOLEN;
+	return take(skb, &rx);
 }
 
 static const struct nf_hook_ops hook4 = {

@@ -10,6 +10,7 @@
  * One packet over IPv4 has no UDP checksum, as RoCEv2 wants it; IPv6 demands one, and segmentation
  * works only with one, so those are left to the device or to the last moment (CHECKSUM_PARTIAL).
  */
+#include <linux/if_vlan.h>
 #include <linux/udp.h>
 #include <net/dsfield.h>
 #include <net/inet_dscp.h>
@@ -36,8 +37,11 @@ static unsigned int ip_header_len(const struct berth_path *path)
 	return path->family == AF_INET ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
 }
 
-/* Link-local addresses mean something only on the netdev of the GID. */
-static int bind_link_local(struct berth_path *path, const struct ib_gid_attr *sgid)
+/*
+ * The GID has to be of the right netdev. A link over a VLAN sends and receives there only, whatever
+ * the table may hold for a moment (net/gid.c). Link-local addresses mean something only on theirs.
+ */
+static int bind_netdev(struct berth_path *path, const struct ib_gid_attr *sgid)
 {
 	struct net_device *ndev;
 	int err = 0;
@@ -48,6 +52,8 @@ static int bind_link_local(struct berth_path *path, const struct ib_gid_attr *sg
 		err = PTR_ERR(ndev);
 	else if (!net_eq(dev_net(ndev), path->net))
 		err = -ENETUNREACH;
+	else if (is_vlan_dev(path->dev->ndev) && ndev != path->dev->ndev)
+		err = -EINVAL;
 	else if (path->family == AF_INET6 &&
 		 (ipv6_addr_type(&path->saddr.v6) | ipv6_addr_type(&path->daddr.v6)) &
 		 IPV6_ADDR_LINKLOCAL)
@@ -88,8 +94,9 @@ static int set_addresses(struct berth_path *path, const union ib_gid *sgid, cons
  * Looks up no route: a peer that cannot be reached now may be reachable when something is sent.
  *
  * Context: process; nobody uses the path.
- * Return: 0; -EINVAL: no global route, no RoCEv2 GID, or GIDs of two families; -ENETUNREACH: the GID
- * belongs to another network namespace; -EAFNOSUPPORT: IPv6 is disabled; -ENODEV: its netdev is gone.
+ * Return: 0; -EINVAL: no global route, no RoCEv2 GID, GIDs of two families, or a GID of another
+ * netdev than the VLAN of the link; -ENETUNREACH: the GID belongs to another network namespace;
+ * -EAFNOSUPPORT: IPv6 is disabled; -ENODEV: its netdev is gone.
  */
 int berth_path_init(struct berth_path *path, struct berth_dev *dev,
 		    const struct rdma_ah_attr *attr, u32 src_qpn, u32 dst_qpn)
@@ -108,7 +115,7 @@ int berth_path_init(struct berth_path *path, struct berth_dev *dev,
 	path->net = berth_netns_net(dev->netns);
 	err = set_addresses(path, &grh->sgid_attr->gid, &grh->dgid);
 	if (!err)
-		err = bind_link_local(path, grh->sgid_attr);
+		err = bind_netdev(path, grh->sgid_attr);
 	if (!err) {
 		path->sk = berth_netns_sock(dev->netns, path->family);
 		err = path->sk ? 0 : -EAFNOSUPPORT;

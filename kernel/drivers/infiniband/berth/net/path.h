@@ -28,7 +28,7 @@ struct berth_path {
 	struct net *net;
 	struct sock *sk;		/* of the namespace, whose device outlives the path */
 	int family;			/* AF_INET or AF_INET6; 0: not set */
-	int oif;
+	int oif;			/* link-local addresses: the only interface; else 0 */
 	union berth_addr saddr;
 	union berth_addr daddr;
 	__be16 sport;

@@ -31,7 +31,8 @@ struct workqueue_struct *berth_qp_wq;
 
 int berth_qp_module_init(void)
 {
-	berth_qp_wq = alloc_workqueue("berth", WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_SYSFS, 0);
+	/* Bound: what a CPU began to send it goes on to send, see berth_req_kick(). */
+	berth_qp_wq = alloc_workqueue("berth", WQ_CPU_INTENSIVE | WQ_MEM_RECLAIM, 0);
 	if (!berth_qp_wq)
 		return -ENOMEM;
 	qpn_next = get_random_u32_inclusive(QPN_FIRST, QPN_LAST);
@@ -103,7 +104,7 @@ void berth_qp_ring(struct berth_qp *qp, u32 queues)
 		spin_unlock_bh(&qp->rq.lock);
 	}
 	if (queues & BERTH_RING_SQ)
-		berth_req_run(qp, BERTH_BUDGET_DOORBELL);
+		berth_req_kick(qp);
 }
 
 static int check_init(const struct ib_qp_init_attr *init)

@@ -24,14 +24,25 @@ static struct berth_read *queued(struct berth_rq *rq, u32 i)
 	return &rq->read[(rq->read_first + i) % BERTH_MAX_RD_ATOMIC];
 }
 
-static void enqueue(struct berth_rq *rq, const struct berth_packet *pkt)
+static void enqueue(struct berth_rq *rq, const struct berth_packet *pkt, bool again)
 {
 	*queued(rq, rq->read_count++) = (struct berth_read){
 		.va = pkt->va,
 		.rkey = pkt->rkey,
 		.length = pkt->dma_len,
 		.psn = pkt->psn,
+		.again = again,
 	};
+}
+
+/* Queued READs that were not asked for before: the requester may have no more outstanding. */
+static u32 first_asked(struct berth_rq *rq)
+{
+	u32 i, n = 0;
+
+	for (i = 0; i < rq->read_count; i++)
+		n += !queued(rq, i)->again;
+	return n;
 }
 
 /* A new READ, in order. */
@@ -41,13 +52,16 @@ enum berth_rsp_result berth_read_request(struct berth_qp *qp, const struct berth
 	enum berth_rsp_result result;
 	struct berth_segs segs;
 
-	if (rq->read_count >= rq->max_rd_atomic || pkt->dma_len > BERTH_MAX_MSG)
+	if (first_asked(rq) >= rq->max_rd_atomic || pkt->dma_len > BERTH_MAX_MSG)
 		return BERTH_RSP_INVALID;
+	/* Full of answers given before, which the requester need not know: later. */
+	if (rq->read_count >= rq->max_rd_atomic)
+		return BERTH_RSP_MOVING;
 	result = berth_rsp_range(qp, pkt->rkey, pkt->va, pkt->dma_len, IB_ACCESS_REMOTE_READ,
 				 &segs);
 	if (result)
 		return result;
-	enqueue(rq, pkt);
+	enqueue(rq, pkt, false);
 	rq->msn++;
 	return BERTH_RSP_OK;
 }
@@ -61,7 +75,7 @@ void berth_read_again(struct berth_qp *qp, const struct berth_packet *pkt)
 	       berth_psn_cmp(queued(rq, rq->read_count - 1)->psn, pkt->psn) >= 0)
 		rq->read_count--;
 	if (rq->read_count < rq->max_rd_atomic && pkt->dma_len <= BERTH_MAX_MSG)
-		enqueue(rq, pkt);
+		enqueue(rq, pkt, true);
 }
 
 static void dequeue(struct berth_rq *rq)

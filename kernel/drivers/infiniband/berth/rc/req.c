@@ -240,6 +240,26 @@ void berth_req_run(struct berth_qp *qp, u32 budget)
 	} while (cost);
 }
 
+/**
+ * berth_req_kick - the process has posted something
+ * @qp: queue pair, referenced
+ *
+ * Virtual netdevs (veth, lo) queue what they carry per CPU. While packets that another CPU sent are
+ * on their way, that CPU goes on, or the new ones would overtake them.
+ *
+ * Context: process.
+ */
+void berth_req_kick(struct berth_qp *qp)
+{
+	struct berth_sq *sq = &qp->sq;
+
+	if (READ_ONCE(sq->una) != READ_ONCE(sq->sent) &&
+	    READ_ONCE(sq->cpu) != raw_smp_processor_id())
+		queue_work_on(READ_ONCE(sq->cpu), berth_qp_wq, &sq->work);
+	else
+		berth_req_run(qp, BERTH_BUDGET_DOORBELL);
+}
+
 void berth_req_work(struct work_struct *work)
 {
 	berth_req_run(container_of(work, struct berth_qp, sq.work), BERTH_BUDGET_DOORBELL);

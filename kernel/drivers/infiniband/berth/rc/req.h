@@ -20,6 +20,7 @@
 #define BERTH_WQE_COST		512
 
 void berth_req_run(struct berth_qp *qp, u32 budget);
+void berth_req_kick(struct berth_qp *qp);
 void berth_req_timer(struct timer_list *timer);
 void berth_req_work(struct work_struct *work);
 void berth_req_reset(struct berth_qp *qp, u32 psn);

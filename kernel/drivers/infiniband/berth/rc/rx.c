@@ -114,6 +114,8 @@ static bool from_peer(const struct berth_qp *qp, const struct berth_rx *rx)
 		return false;
 	if (rx->family == AF_INET)
 		return path->daddr.v4 == rx->saddr.v4 && path->saddr.v4 == rx->daddr.v4;
+	if (path->oif && path->oif != rx->iif)
+		return false;
 	return ipv6_addr_equal(&path->daddr.v6, &rx->saddr.v6) &&
 	       ipv6_addr_equal(&path->saddr.v6, &rx->daddr.v6);
 }

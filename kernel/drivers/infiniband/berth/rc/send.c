@@ -64,9 +64,18 @@ static bool wakes_receiver(const struct berth_swqe *wqe)
 	return wqe->opcode != BERTH_WR_WRITE && wqe->opcode != BERTH_WR_READ;
 }
 
+/*
+ * Bytes that the READ request at an offset asks for: up to the next multiple of READ_BYTES. The grid
+ * is fixed, so what is asked for again is part of one request that the responder knows.
+ */
+static u32 read_piece(const struct berth_swqe *wqe, u32 offset)
+{
+	return min(wqe->length - offset, READ_BYTES - offset % READ_BYTES);
+}
+
 static struct plan plan_read(const struct berth_qp *qp, struct berth_swqe *wqe, u32 offset)
 {
-	u32 n = min(wqe->length - offset, READ_BYTES);
+	u32 n = read_piece(wqe, offset);
 
 	return (struct plan){
 		.wqe = wqe,
@@ -86,7 +95,7 @@ static struct plan plan_packet(const struct berth_qp *qp, struct place *at)
 
 	if (wqe->opcode == BERTH_WR_READ) {
 		p = plan_read(qp, wqe, at->offset);
-		at->offset += min(wqe->length - at->offset, READ_BYTES);
+		at->offset += read_piece(wqe, at->offset);
 	} else {
 		u32 left = wqe->length - at->offset;
 
@@ -183,7 +192,7 @@ static struct berth_packet describe(const struct berth_qp *qp, const struct plan
 	};
 
 	if (p->opcode == BERTH_RC_READ_REQUEST)
-		pkt.dma_len = min(wqe->length - p->offset, READ_BYTES);
+		pkt.dma_len = read_piece(wqe, p->offset);
 	if (!p->last)
 		return pkt;
 	if (wqe->flags & BERTH_WR_SOLICITED && wakes_receiver(wqe))
@@ -233,6 +242,7 @@ static void account(struct berth_qp *qp, const struct plan *p, const struct plac
 	}
 	sq->next = next->counter;
 	sq->offset = next->offset;
+	sq->cpu = smp_processor_id();
 }
 
 /* The last packet of a burst asks for an acknowledgement, but not a FIRST: its MIDDLEs follow. */

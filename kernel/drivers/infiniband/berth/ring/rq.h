@@ -26,6 +26,7 @@ struct berth_read {
 	u32 length;
 	u32 offset;		/* bytes answered */
 	u32 psn;		/* of the request, and of the first response */
+	bool again;		/* asked for before */
 };
 
 struct berth_rq {

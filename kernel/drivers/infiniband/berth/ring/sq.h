@@ -55,6 +55,7 @@ struct berth_sq {
 	u32 psn;		/* of the next WQE to start */
 	u32 una;		/* oldest PSN that is not acknowledged, or whose data has not come */
 	u32 sent;		/* PSN behind the furthest that was ever sent */
+	int cpu;		/* that sent last */
 	u8 retry_left;
 	u8 rnr_left;
 	u8 retry_count;
