@@ -112,7 +112,8 @@ static struct sg_table *move_map(struct dma_buf_attachment *attach, enum dma_dat
 	sgt = sgt_of(buffer);
 	if (IS_ERR(sgt))
 		return sgt;
-	err = dma_map_sgtable(attach->dev, sgt, dir, 0);
+	/* As udmabuf: caches are for begin_cpu_access, and two devices may map it at once. */
+	err = dma_map_sgtable(attach->dev, sgt, dir, DMA_ATTR_SKIP_CPU_SYNC);
 	if (err) {
 		sg_free_table(sgt);
 		kfree(sgt);
@@ -124,7 +125,7 @@ static struct sg_table *move_map(struct dma_buf_attachment *attach, enum dma_dat
 static void move_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
 		       enum dma_data_direction dir)
 {
-	dma_unmap_sgtable(attach->dev, sgt, dir, 0);
+	dma_unmap_sgtable(attach->dev, sgt, dir, DMA_ATTR_SKIP_CPU_SYNC);
 	sg_free_table(sgt);
 	kfree(sgt);
 }

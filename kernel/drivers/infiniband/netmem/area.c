@@ -7,8 +7,8 @@
  * The slow part (attach, map, wait for fences) runs without it; who finds an area that is being
  * made waits for its completion.
  *
- * Ending an area: off the list -> shut (unpublish, grace period, unmap) -> no more work -> detach
- * -> free.
+ * Ending an area: on the list of those that end -> shut (unpublish, grace period, unmap) -> no more
+ * work -> detach -> off the list -> free. Who wants a new area of the same pair waits for that.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -16,6 +16,7 @@
 #include <linux/err.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/wait.h>
 
 #include "area.h"
 
@@ -25,6 +26,11 @@
 
 static DEFINE_MUTEX(registry_lock);
 static LIST_HEAD(registry);
+/* Areas whose last reference is gone, until they are detached; under registry_lock. */
+static LIST_HEAD(ending);
+/* How many areas have left that list: written under registry_lock, waited for on area_ended. */
+static atomic_t areas_ended = ATOMIC_INIT(0);
+static DECLARE_WAIT_QUEUE_HEAD(area_ended);
 static u32 next_id;
 static struct workqueue_struct *area_wq;
 
@@ -98,13 +104,36 @@ static void area_set_up(struct berth_area *area)
 	complete_all(&area->set_up);
 }
 
-/* The area on the list, else fresh, which goes there. Who finds one waits until it is set up. */
+/* Is an area of the same pair being ended? */
+static bool registry_ending(const struct berth_area *fresh)
+{
+	const struct berth_area *area;
+
+	lockdep_assert_held(&registry_lock);
+	list_for_each_entry(area, &ending, node)
+		if (area->dmabuf == fresh->dmabuf && area->dev == fresh->dev)
+			return true;
+	return false;
+}
+
+/*
+ * The area on the list, else fresh, which goes there. Who finds one waits until it is set up. While
+ * one of the same pair is being ended, wait: a pair has one attachment at any time.
+ */
 static struct berth_area *area_find_or_add(struct berth_area *fresh)
 {
 	struct berth_area *area;
+	int seen, err;
 
 	mutex_lock(&registry_lock);
-	area = registry_find(fresh->dev, fresh->dmabuf);
+	while (!(area = registry_find(fresh->dev, fresh->dmabuf)) && registry_ending(fresh)) {
+		seen = atomic_read(&areas_ended);
+		mutex_unlock(&registry_lock);
+		err = wait_event_killable(area_ended, atomic_read(&areas_ended) != seen);
+		if (err)
+			return ERR_PTR(err);
+		mutex_lock(&registry_lock);
+	}
 	if (!area) {
 		area = fresh;
 		area->id = ++next_id;
@@ -130,6 +159,8 @@ static struct berth_area *area_get_once(struct device *dev, struct dma_buf *dmab
 		area_set_up(area);
 	} else {
 		area_free(fresh);
+		if (IS_ERR(area))
+			return area;
 		err = wait_for_completion_killable(&area->set_up);
 	}
 	if (!err)
@@ -178,12 +209,19 @@ struct berth_area *berth_area_hold(struct berth_area *area)
 	return area;
 }
 
+/* End an area that is on the list of those. */
 static void area_end(struct berth_area *area)
 {
 	/* After this the exporter's notifications and the work find nothing to do. */
 	berth_area_shut(area);
 	cancel_delayed_work_sync(&area->work);
 	berth_area_detach(area);
+
+	mutex_lock(&registry_lock);
+	list_del(&area->node);
+	atomic_inc(&areas_ended);
+	mutex_unlock(&registry_lock);
+	wake_up_all(&area_ended);
 	area_free(area);
 }
 
@@ -191,7 +229,7 @@ void berth_area_put(struct berth_area *area)
 {
 	if (IS_ERR_OR_NULL(area) || !refcount_dec_and_mutex_lock(&area->refs, &registry_lock))
 		return;
-	list_del(&area->node);
+	list_move(&area->node, &ending);
 	mutex_unlock(&registry_lock);
 	area_end(area);
 }
@@ -218,6 +256,7 @@ EXPORT_SYMBOL_GPL(berth_area_id);
 void berth_area_revoke(struct berth_area *area)
 {
 	berth_area_shut(area);
+	berth_area_detach(area);
 	berth_area_work_queue(area, 0);
 }
 EXPORT_SYMBOL_GPL(berth_area_revoke);
@@ -278,9 +317,10 @@ static void area_work(struct work_struct *work)
 			berth_area_work_queue(area, REMAP_DELAY);
 			return;
 		}
-		pr_info_ratelimited("area %u: revoked: exporter %s does not map it again: error %d\n",
+		pr_info_ratelimited("area %u: revoked: exporter %s does not map it: error %d\n",
 				    area->id, area->dmabuf->exp_name, err);
 		berth_area_shut(area);
+		berth_area_detach(area);
 	}
 	area->tries = 0;
 	area_tell(area);
@@ -316,7 +356,6 @@ void berth_areas_fini(void)
 		WARN(1, "berth_netmem: leaked area %u: %s, %llu bytes, device %s, %u references\n",
 		     area->id, area->dmabuf->exp_name, area->window.length, dev_name(area->dev),
 		     refcount_read(&area->refs));
-		list_del(&area->node);
 		area_end(area);
 	}
 	destroy_workqueue(area_wq);

@@ -33,11 +33,11 @@ struct seq_file;
  * @window: what accessors use; written under the reservation lock.
  * @dev: we hold a reference; constant.
  * @dmabuf: we hold a reference; constant.
- * @attach: our attachment; written once, before @set_up completes.
+ * @attach: our attachment; set before @set_up completes, cleared under map_lock once revoked.
  * @flags: of &enum berth_area_flags, from the first berth_area_get(); constant.
  * @id: constant.
  * @refs: references; the last one goes under registry_lock.
- * @node: in the registry, under registry_lock.
+ * @node: in the registry or in the list of ending areas, under registry_lock.
  * @set_up: completes when the creator has finished or failed.
  * @set_up_error: valid once @set_up is complete.
  * @sgt: the mapping, NULL when unmapped; reservation lock.

@@ -216,19 +216,21 @@ int berth_area_attach(struct berth_area *area)
 }
 
 /**
- * berth_area_detach() - undo berth_area_attach(), also of an area that never attached
- * @area: the area; berth_area_shut() came before.
+ * berth_area_detach() - undo berth_area_attach(), also of an area that is not attached
+ * @area: the area; berth_area_shut() came before, so nobody maps it again.
  *
  * Context: process; no reservation lock held.
  */
 void berth_area_detach(struct berth_area *area)
 {
+	mutex_lock(&area->map_lock);
 	if (area->cpu_access)
 		dma_buf_end_cpu_access(area->dmabuf, DMA_BIDIRECTIONAL);
 	area->cpu_access = false;
 	if (area->attach)
 		dma_buf_detach(area->dmabuf, area->attach);
 	area->attach = NULL;
+	mutex_unlock(&area->map_lock);
 }
 
 /* Begin CPU access to a fresh mapping; end the one of the mapping before. */
