@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 # The tests can fail: the pattern checker and the case runner prove it without a device, and the data tests on
 # every opcode with one received byte spoilt. Runs in the guest.
+# timeout: 180
 set -uo pipefail
 # shellcheck source=tests/verbs/guest-lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"

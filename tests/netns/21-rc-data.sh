@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 # Data: every opcode, every kind of memory at both ends, one device and across the namespaces, verified byte for
 # byte; and nothing left behind. The messages of 2 GiB are in 25-rc-data-big.sh. Runs in the guest.
+# timeout: 300
 set -uo pipefail
 # shellcheck source=tests/verbs/guest-lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"

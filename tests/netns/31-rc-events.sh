@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 # Completion channels and asynchronous events; a port that goes down and up on a link of this script's own.
 # Runs in the guest.
+# timeout: 180
 set -uo pipefail
 # shellcheck source=tests/verbs/guest-lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 # Processes killed in mid-transfer, either side, every kind of request: the survivor gets its error, the kernel gets
 # everything back. Runs in the guest.
+# timeout: 180
 set -uo pipefail
 # shellcheck source=tests/verbs/guest-lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"

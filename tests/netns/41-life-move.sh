@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 # Device memory that moves or is revoked under traffic. Runs in the guest.
+# timeout: 240
 set -uo pipefail
 # shellcheck source=tests/verbs/guest-lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"

@@ -3,6 +3,7 @@
 # rdma link add and delete: over every netdev at hand, in other namespaces, and with everything that a person can
 # get wrong. A refused command leaves nothing behind: the same command works when its reason has gone.
 # Runs in the guest.
+# timeout: 180
 set -uo pipefail
 # shellcheck source=tests/verbs/guest-lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"
@@ -40,13 +41,19 @@ bad_names() {
 	rdma link delete bt0
 }
 
+any_gid() {
+	local in=()
+	[[ -z $2 ]] || in=(ip netns exec "$2")
+	"${in[@]}" grep -qs ^0000:.*ffff: "/sys/class/infiniband/$1/ports/1/gids/"*
+}
+
 # Traffic on one device over a netdev: $1 label, $2 namespace ('' for ours), $3 netdev.
 over() {
 	local label=$1 ns=$2 dev=$3 out
 	if [[ -n $ns ]]; then out=$(add_dev l0 "$ns" "$dev" 2>&1); else
 		out=$(rdma link add l0 type berth netdev "$dev" 2>&1); fi
 	has_dev l0 || { fail "links/over_$label" "rdma link add over $dev: $out"; return; }
-	sleep 0.2
+	wait_for any_gid l0 "$ns" || fail "links/over_$label" "no IPv4 GID of $dev within 5 s"
 	run_verbs_as data/ "links/over_$label/" rc_data --dev l0 --peer none --filter 'data/write/local/host-host' \
 		--filter 'data/send/local/bar-heap'
 	check "links/over_$label/delete" rdma link delete l0

@@ -3,6 +3,7 @@
 # Devices that go while in use: the link deleted, the netdev removed, its namespace deleted, the module unloaded;
 # by a process with requests on the way and regions of every kind. Afterwards everything is built up again and
 # works. Ends with berth0 and berth1 as the VM made them. Runs in the guest.
+# timeout: 240
 set -uo pipefail
 # shellcheck source=tests/verbs/guest-lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"
