@@ -12,7 +12,7 @@ cleanup() {
 	[[ -z ${holder:-} ]] || kill "$holder" 2>/dev/null
 	link_down
 	local d
-	for d in l0 l1 l2 l3; do no_dev $d || rdma link delete $d; done
+	for d in l0 l1 l2 l3; do no_dev "$d" || rdma link delete "$d"; done
 	ip link del dm0 2>/dev/null
 	ip -n ta link del tva.7 2>/dev/null
 	ip netns del tc 2>/dev/null

@@ -35,7 +35,8 @@ struct deferred {
 	struct deferred *next;
 };
 
-struct vt_config vt_cfg = { .dev = "berth0", .peer = "berth1", .slow = 1 };
+struct vt_config vt_cfg = { .dev = "berth0", .peer = "berth1", .slow = 1,
+			     .ack_timeout = 17 };
 
 static struct vt_case *cases;
 static size_t nr_cases;
@@ -234,12 +235,13 @@ static void usage(FILE *to, const char *prog)
 {
 	fprintf(to,
 		"usage: %s [--dev NAME] [--peer NAME|none] [--filter GLOB]... [--list] [--strict]\n"
-		"       [--slow N] [--flip] [--times]\n"
+		"       [--slow N] [--flip] [--times] [--ack-timeout CODE]\n"
 		"  --dev, --peer  the two devices (berth0, berth1); --peer none leaves out wire cases\n"
 		"  --filter       run only cases that match one of the patterns\n"
 		"  --list         print the names of the cases, run none\n"
 		"  --strict       count a skipped case as failed\n"
 		"  --slow         multiply every deadline by N\n"
+		"  --ack-timeout  of the QPs, 4.096 us << CODE (17), where a case does not need its own\n"
 		"  --flip         spoil one received byte per transfer: data cases then have to fail\n"
 		"  --times        tell on stderr how long each case took\n",
 		prog);
@@ -298,6 +300,7 @@ int vt_main(int argc, char **argv, void (*add_cases)(void))
 		{ "filter", required_argument, NULL, 'f' }, { "list", no_argument, NULL, 'l' },
 		{ "strict", no_argument, NULL, 's' }, { "slow", required_argument, NULL, 'w' },
 		{ "flip", no_argument, NULL, 'x' }, { "times", no_argument, NULL, 't' },
+		{ "ack-timeout", required_argument, NULL, 'a' },
 		{ "help", no_argument, NULL, 'h' },
 		{ }
 	};
@@ -328,6 +331,9 @@ int vt_main(int argc, char **argv, void (*add_cases)(void))
 			break;
 		case 'x':
 			vt_cfg.flip = true;
+			break;
+		case 'a':
+			vt_cfg.ack_timeout = (uint8_t)atoi(optarg);
 			break;
 		case 't':
 			times = true;

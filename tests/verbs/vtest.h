@@ -30,6 +30,7 @@ struct vt_config {
 	bool strict;		/* a SKIP is a FAIL */
 	bool flip;		/* spoil one byte per transfer: every data case has to fail */
 	unsigned int slow;	/* factor on every deadline */
+	uint8_t ack_timeout;	/* default of vt_opts.timeout */
 };
 
 extern struct vt_config vt_cfg;
@@ -187,7 +188,7 @@ struct vt_opts {
 };
 
 #define VT_OPTS ((struct vt_opts){					\
-	.psn = { 0x123456, 0x654321 }, .timeout = 17, .retry = 7, .rnr_retry = 7, \
+	.psn = { 0x123456, 0x654321 }, .timeout = vt_cfg.ack_timeout, .retry = 7, .rnr_retry = 7, \
 	.min_rnr_timer = 6, .rd_atomic = 16, .send_wr = 64, .recv_wr = 64, .send_sge = 4, \
 	.recv_sge = 4, .inline_data = 0, .qp_access = VT_ACCESS_ALL, .separate_rcq = true })
 

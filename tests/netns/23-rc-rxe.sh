@@ -1,0 +1,51 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+# The wire is RoCEv2: data between berth and the kernel's rdma_rxe, either as requester, verified byte for byte;
+# device memory on berth's side. rxe exists in the init namespace only:
+#
+#   netns ta  tva 10.78.0.1/24, bt0 --- veth --- tvx 10.78.0.9/24, rxe9  init namespace
+#
+# Runs in the guest.
+# timeout: 180
+set -uo pipefail
+# shellcheck source=tests/verbs/guest-lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"
+need_programs rc_data
+cleanup() {
+	no_dev rxe9 || rdma link delete rxe9
+	link_down
+	rmmod rdma_rxe 2>/dev/null
+}
+trap cleanup EXIT
+
+setup() {
+	modprobe -q rdma_rxe || return 77
+	ip netns add ta && ip link add tva netns ta type veth peer name tvx || return 1
+	ip netns exec ta sysctl -qw net.ipv6.conf.tva.accept_dad=0
+	sysctl -qw net.ipv6.conf.tvx.accept_dad=0
+	ip -n ta link set lo up && ip -n ta link set tva mtu 4200 up && ip link set tvx mtu 4200 up || return 1
+	ip -n ta addr add 10.78.0.1/24 dev tva && ip addr add 10.78.0.9/24 dev tvx || return 1
+	ip -n ta addr add fd78::1/64 dev tva nodad && ip addr add fd78::9/64 dev tvx nodad || return 1
+	rdma link add rxe9 type rxe netdev tvx && add_dev bt0 ta tva || return 1
+	wait_for gid_ready bt0 ta && wait_for has_gid rxe9 ffff:0a4e:
+}
+
+rc=0
+setup || rc=$?
+[[ $rc -ne 77 ]] || { skip rxe "this kernel has no rdma_rxe"; exit 0; }
+[[ $rc -eq 0 ]] || { fail rxe/setup "no link to rxe"; exit 1; }
+
+# rxe registers no dma-buf and invalidates no ordinary region: those stay on berth's side.
+run_verbs_as '' 'rxe/responds/' rc_data --dev bt0 --peer rxe9 \
+	--filter 'data/send/wire/*-host' --filter 'data/send_imm/wire/bar-host' --filter 'data/write/wire/*-host' \
+	--filter 'data/write_imm/wire/bar-host' --filter 'data/read/wire/host-*' \
+	--filter 'mtu/*/wire/*/host-host' --filter 'ipv6/write/wire' --filter 'ipv6/read/wire' \
+	--filter 'psn_wrap/write/wire' --filter 'psn_wrap/read/wire' --filter 'sge/write/wire/host' \
+	--filter 'inline/write/wire/host' --filter 'ring_wrap/wire/16' --filter 'batch/wire'
+run_verbs_as '' 'rxe/requests/' rc_data --dev rxe9 --peer bt0 \
+	--filter 'data/send/wire/host-*' --filter 'data/send_inv/wire/host-bar' --filter 'data/write/wire/host-*' \
+	--filter 'data/write_imm/wire/host-bar' --filter 'data/read/wire/*-host' \
+	--filter 'mtu/*/wire/*/host-host' --filter 'ipv6/write/wire' --filter 'ipv6/read/wire' \
+	--filter 'psn_wrap/write/wire' --filter 'psn_wrap/read/wire' --filter 'sge/send/wire/host' \
+	--filter 'ring_wrap/wire/16' --filter 'batch/wire'
+exit $failed
