@@ -156,7 +156,7 @@ static int modify(struct berth_qp *qp, const struct ib_qp_attr *attr, int mask)
 	if (next == IB_QPS_RESET)
 		timer_delete_sync(&qp->sq.timer);
 	if (next == IB_QPS_RTS || next == IB_QPS_SQD)
-		berth_req_run(qp, BERTH_BUDGET_DOORBELL);
+		berth_req_kick(qp);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
  *
  * Context: process with bottom halves enabled, softirq, timer, worker. IBTA volume 1, 9.7.
  */
+#include <linux/sched/signal.h>
 #include "../landing/landing.h"
 #include "../obj/cq.h"
 #include "../obj/qp_state.h"
@@ -209,11 +210,11 @@ static u32 step(struct berth_qp *qp, struct berth_qp **peer, bool *report_draine
 /**
  * berth_req_run - send until there is nothing to send, the window is full, or the budget is used up
  * @qp: queue pair, referenced
- * @budget: bytes; what is left then is done by the worker
+ * @budget: bytes
  *
- * Context: process or softirq; none of the QP's locks held.
+ * Context: process or softirq; none of the QP's locks held. Return: true when the budget ended it.
  */
-void berth_req_run(struct berth_qp *qp, u32 budget)
+bool berth_req_run(struct berth_qp *qp, u32 budget)
 {
 	u32 cost, used = 0;
 
@@ -233,11 +234,27 @@ void berth_req_run(struct berth_qp *qp, u32 budget)
 		if (report_drained)
 			berth_qp_event(qp, IB_EVENT_SQ_DRAINED);
 		used += cost;
-		if (cost && used >= budget) {
-			queue_work(berth_qp_wq, &qp->sq.work);
+	} while (cost && used < budget);
+	return cost;
+}
+
+/* After what a packet or the timer has changed; the worker of this CPU does what is too much. */
+void berth_req_softirq(struct berth_qp *qp)
+{
+	if (berth_req_run(qp, BERTH_BUDGET_SOFTIRQ))
+		queue_work(berth_qp_wq, &qp->sq.work);
+}
+
+static void run_stretches(struct berth_qp *qp)
+{
+	u32 i;
+
+	for (i = 0; i < BERTH_DOORBELL_STRETCHES && !signal_pending(current); i++) {
+		if (!berth_req_run(qp, BERTH_BUDGET_PROCESS))
 			return;
-		}
-	} while (cost);
+		cond_resched();
+	}
+	queue_work(berth_qp_wq, &qp->sq.work);
 }
 
 /**
@@ -257,12 +274,12 @@ void berth_req_kick(struct berth_qp *qp)
 	    READ_ONCE(sq->cpu) != raw_smp_processor_id())
 		queue_work_on(READ_ONCE(sq->cpu), berth_qp_wq, &sq->work);
 	else
-		berth_req_run(qp, BERTH_BUDGET_DOORBELL);
+		run_stretches(qp);
 }
 
 void berth_req_work(struct work_struct *work)
 {
-	berth_req_run(container_of(work, struct berth_qp, sq.work), BERTH_BUDGET_DOORBELL);
+	run_stretches(container_of(work, struct berth_qp, sq.work));
 }
 
 /* Nothing was heard for too long. */
@@ -307,5 +324,5 @@ void berth_req_timer(struct timer_list *timer)
 	}
 	spin_unlock(&sq->lock);
 	berth_qp_settle(qp);
-	berth_req_run(qp, BERTH_BUDGET_SOFTIRQ);
+	berth_req_softirq(qp);
 }

@@ -12,14 +12,21 @@
 #include "../obj/qp.h"
 #include "../wire/bth.h"
 
-/* How much may be moved before the worker takes over, in bytes. */
-#define BERTH_BUDGET_DOORBELL	(1U << 20)
+/*
+ * How much may be moved at a stretch, in bytes: by a process (or the worker in its stead) before it
+ * looks whether others want the CPU, and by softirq before the worker takes over.
+ */
+#define BERTH_BUDGET_PROCESS	(1U << 20)
 #define BERTH_BUDGET_SOFTIRQ	(256U << 10)
+
+/* Stretches that one doorbell is good for before the worker takes over. */
+#define BERTH_DOORBELL_STRETCHES	16
 
 /* What handling a WQE costs besides its bytes, for budgets. */
 #define BERTH_WQE_COST		512
 
-void berth_req_run(struct berth_qp *qp, u32 budget);
+bool berth_req_run(struct berth_qp *qp, u32 budget);
+void berth_req_softirq(struct berth_qp *qp);
 void berth_req_kick(struct berth_qp *qp);
 void berth_req_timer(struct timer_list *timer);
 void berth_req_work(struct work_struct *work);

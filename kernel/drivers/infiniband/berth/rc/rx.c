@@ -62,7 +62,7 @@ static void leave_requester(struct hold *hold)
 {
 	unlock_side(hold);
 	berth_qp_settle(hold->qp);
-	berth_req_run(hold->qp, BERTH_BUDGET_SOFTIRQ);
+	berth_req_softirq(hold->qp);
 }
 
 static void leave_responder(struct hold *hold)
