@@ -12,6 +12,9 @@ set -uo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/guest.sh"
 
 PERF_DIR=$(mktemp -d)
+# Guest time leaps to the next timer whenever the guest waits for the host, as for a file: a minute can pass
+# in a blink. A run that really hangs idle still gets there soon.
+LIMIT=100000
 
 setup_rxe() {
 	modprobe rdma_rxe || return 1
@@ -37,13 +40,9 @@ sample() {
 	rxe)		where=(- rxe0 10.78.0.1 - rxe0) ;;
 	esac
 	[[ $list -eq 1 ]] || PERF_CLIENT_ARGS+=(-l "$list")
-	if ! perf_pair 60 "$PERF_LAUNCHERS/ib_write_bw" "${where[@]}" "${arguments[@]}"; then
-		# rxe hangs now and then: once more, and tell.
-		if [[ $peer != rxe ]] || { printf 'AGAIN\t%s\t%s\t%s\n' "$row" "$peer" "$PERF_WHY"
-		     ! perf_pair 60 "$PERF_LAUNCHERS/ib_write_bw" "${where[@]}" "${arguments[@]}"; }; then
-			printf 'FAILED\t%s\t%s\t%s\n' "$row" "$peer" "$PERF_WHY"
-			return
-		fi
+	if ! perf_pair $LIMIT "$PERF_LAUNCHERS/ib_write_bw" "${where[@]}" "${arguments[@]}"; then
+		printf 'FAILED\t%s\t%s\t%s\n' "$row" "$peer" "$PERF_WHY"
+		return
 	fi
 	line=$(grep -E "^ *${size}[[:space:]]+[0-9]+[[:space:]]+[0-9.]+[[:space:]]" "$PERF_DIR/client.txt" | tail -n 1)
 	awk -v row="$row" -v peer="$peer" 'NF == 5 { printf "SAMPLE\t%s\t%s\t%s\t%.0f\n", row, peer, $4, $5 * 1000000; found = 1 }

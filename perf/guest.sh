@@ -13,12 +13,11 @@ perf_ns() {
 	if [[ $ns == - ]]; then "$@"; else ip netns exec "$ns" "$@"; fi
 }
 
-# perf_listening NETNS PORT PID: waits for PID to listen.
+# perf_listening NETNS PORT PID: waits for PID to listen; its own time limit ends the wait.
 perf_listening() {
-	local ns=$1 port pid=$3 i
+	local ns=$1 port pid=$3
 	port=$(printf %04X "$2")
-	for ((i = 0; i < 400; i++)); do
-		kill -0 "$pid" 2>/dev/null || return 1
+	while kill -0 "$pid" 2>/dev/null; do
 		perf_ns "$ns" grep -qE "^ *[0-9]+: [0-9A-F]+:$port [0-9A-F]+:0000 0A " /proc/net/tcp /proc/net/tcp6 && return 0
 		sleep 0.05
 	done
@@ -58,7 +57,8 @@ perf_status() {
 	if [[ $1 -eq 124 || $1 -eq 137 ]]; then echo "timed out"; else echo "status $1"; fi
 }
 
-# The last line that says something.
+# What went wrong, or else the last line that says something.
 perf_last() {
-	grep -vE '^[-* ]*$|^ *#bytes' "$1" | tail -n 1 | tr -s ' \t' ' ' | cut -c 1-200
+	{ grep -iE 'error|fail|unable|couldn.t|libberth|exporter' "$1" || grep -vE '^[-* ]*$|^ *#bytes' "$1"; } |
+		tail -n 1 | tr -s ' \t' ' ' | cut -c 1-200
 }
