@@ -37,6 +37,7 @@ static struct err_bench local_bench(const struct err_arg *t, int access)
 	struct vt_opts o = VT_OPTS;
 	struct err_bench b = { .da = vt_open(vt_cfg.dev) };
 
+	o.timeout = 20;		/* so long that nobody waits for it by mistake */
 	b.db = t->wire ? vt_open(vt_cfg.peer) : b.da;
 	b.src = vt_buf_new(b.da, t->mem, ERR_SIZE, access);
 	b.dst = vt_buf_new(b.db, VT_HOST, ERR_SIZE, VT_ACCESS_ALL);
@@ -168,6 +169,7 @@ static void in_the_middle(const void *arg)
 	struct err_bench b = local_bench(t, VT_ACCESS_ALL);
 	struct ibv_send_wr wr[20] = { }, *bad;
 	struct ibv_sge sge[20];
+	uint64_t begin;
 
 	for (int i = 0; i < 20; i++) {
 		sge[i] = vt_sge(b.src, i * 1000, 1000);
@@ -180,6 +182,7 @@ static void in_the_middle(const void *arg)
 			.wr.rdma = { b.dst->iova + i * 1000, b.dst->mr->rkey },
 		};
 	}
+	begin = vt_now_ms();
 	CHECK_ERRNO(ibv_post_send(b.p->a.qp, wr, &bad), 0, "ibv_post_send of a list");
 	vt_expect_wc(&b.p->a, b.p->a.scq, 4, IBV_WC_SUCCESS, "before the bad one", NULL);
 	vt_expect_wc(&b.p->a, b.p->a.scq, 10, IBV_WC_SUCCESS, "before the bad one", NULL);
@@ -187,6 +190,8 @@ static void in_the_middle(const void *arg)
 	for (uint64_t i = 12; i < 20; i++)
 		vt_expect_wc(&b.p->a, b.p->a.scq, i, IBV_WC_WR_FLUSH_ERR, "behind the bad one", NULL);
 	vt_poll_none(b.p->a.scq, 20, "after the flush");
+	CHECK(vt_now_ms() - begin < 3000 * vt_cfg.slow, "the completions took %llu ms: a lost time-out",
+	      (unsigned long long)(vt_now_ms() - begin));
 	vt_buf_expect_copy(b.dst, 0, 11000, b.src, 0, "WRITEs before the bad one");
 	vt_buf_check(b.dst, 11000, b.dst->size - 11000, "target of refused and flushed WRITEs");
 }

@@ -298,6 +298,9 @@ int berth_send_step(struct berth_qp *qp)
 		berth_burst_cancel(&b);
 		return sq->waiting ? 0 : BERTH_WQE_COST;
 	}
+	/* Cut short by bad memory: the last one that goes asks instead of the last one planned. */
+	if (i < n)
+		berth_bth_request_ack((struct berth_bth *)berth_burst_packet(&b, i - 1));
 	if (!lost)
 		berth_burst_send(&b, i);
 	start_clock(qp, idle);

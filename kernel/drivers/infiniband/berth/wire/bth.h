@@ -112,6 +112,11 @@ static inline bool berth_bth_ackreq(const struct berth_bth *bth)
 	return be32_to_cpu(bth->psn) & BERTH_BTH_ACKREQ;
 }
 
+static inline void berth_bth_request_ack(struct berth_bth *bth)
+{
+	bth->psn |= cpu_to_be32(BERTH_BTH_ACKREQ);
+}
+
 static inline bool berth_bth_se(const struct berth_bth *bth)
 {
 	return bth->flags & BERTH_BTH_SE;
