@@ -42,6 +42,7 @@ struct berth_qp {
 bool berth_cq_post(struct berth_cq *cq, const struct berth_cqe *cqe);
 void berth_qp_fail_locked(struct berth_qp *qp, int event);
 void berth_req_timer(struct timer_list *timer);
+enum hrtimer_restart berth_req_resume(struct hrtimer *timer);
 void berth_req_work(struct work_struct *work);
 void berth_rsp_work(struct work_struct *work);
 

@@ -205,7 +205,8 @@ static void unpublish(struct berth_qp *qp)
 	xa_erase(&qps, qp->qpn);
 	berth_qp_put(qp);
 	wait_for_completion(&qp->drained);
-	/* Timer and works hold no reference; each may start the other, the timer for the last time. */
+	/* Timers and works hold no reference; in RESET none starts a timer, but timers start works. */
+	hrtimer_cancel(&qp->sq.wait);
 	timer_shutdown_sync(&qp->sq.timer);
 	cancel_work_sync(&qp->sq.work);
 	cancel_work_sync(&qp->rq.work);

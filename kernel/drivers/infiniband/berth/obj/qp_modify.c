@@ -153,8 +153,10 @@ static int modify(struct berth_qp *qp, const struct ib_qp_attr *attr, int mask)
 
 	/* What was swapped out: packets that are being handled may still use its route (RCU). */
 	berth_path_fini(&path);
-	if (next == IB_QPS_RESET)
+	if (next == IB_QPS_RESET) {
+		hrtimer_cancel(&qp->sq.wait);
 		timer_delete_sync(&qp->sq.timer);
+	}
 	if (next == IB_QPS_RTS || next == IB_QPS_SQD)
 		berth_req_kick(qp);
 	return 0;

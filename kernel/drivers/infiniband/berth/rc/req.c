@@ -3,12 +3,13 @@
  * The requester's loop, waiting, retrying and failing.
  *
  * Every WQE is given its PSNs when it is started; una is the oldest PSN that is not acknowledged or
- * whose read data has not come. Going back means sending again from una. One timer per QP serves
- * the ack timeout and the receiver-not-ready wait; it is armed lazily: a deadline that moved is
- * noticed when the timer fires.
+ * whose read data has not come. Going back means sending again from una. The timer of the ack timeout
+ * is armed lazily: a deadline that moved is noticed when it fires. Waiting for a receiver that is not
+ * ready has a timer of its own, because it lasts microseconds.
  *
  * Context: process with bottom halves enabled, softirq, timer, worker. IBTA volume 1, 9.7.
  */
+#include <linux/ktime.h>
 #include <linux/sched/signal.h>
 #include "../landing/landing.h"
 #include "../obj/cq.h"
@@ -91,8 +92,9 @@ void berth_req_wait(struct berth_qp *qp, u32 usec)
 
 	lockdep_assert_held(&sq->lock);
 	sq->waiting = true;
-	sq->resume = jiffies + usecs_to_jiffies(usec) + 1;
-	arm(sq, sq->resume);
+	sq->resume = ktime_add_us(ktime_get(), usec);
+	hrtimer_start(&sq->wait, ns_to_ktime((u64)usec * NSEC_PER_USEC),
+		      HRTIMER_MODE_REL_SOFT);
 }
 
 /* The responder was not ready for the packet at una. */
@@ -301,6 +303,20 @@ static void timed_out(struct berth_qp *qp)
 	arm(sq, sq->deadline);
 }
 
+/* The wait is over, unless another one has begun since the timer fired. */
+enum hrtimer_restart berth_req_resume(struct hrtimer *timer)
+{
+	struct berth_qp *qp = container_of(timer, struct berth_qp, sq.wait);
+	struct berth_sq *sq = &qp->sq;
+
+	spin_lock(&sq->lock);
+	if (!ktime_before(ktime_get(), sq->resume))
+		sq->waiting = false;
+	spin_unlock(&sq->lock);
+	berth_req_softirq(qp);
+	return HRTIMER_NORESTART;
+}
+
 void berth_req_timer(struct timer_list *timer)
 {
 	struct berth_qp *qp = container_of(timer, struct berth_qp, sq.timer);
@@ -311,12 +327,7 @@ void berth_req_timer(struct timer_list *timer)
 		spin_unlock(&sq->lock);
 		return;
 	}
-	if (sq->waiting) {
-		if (time_after_eq(jiffies, sq->resume))
-			sq->waiting = false;
-		else
-			arm(sq, sq->resume);
-	} else if (outstanding(sq) && sq->timeout) {
+	if (outstanding(sq) && sq->timeout && !sq->waiting) {
 		if (time_after_eq(jiffies, sq->deadline))
 			timed_out(qp);
 		else

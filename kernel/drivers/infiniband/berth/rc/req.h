@@ -7,6 +7,7 @@
 #ifndef BERTH_RC_REQ_H
 #define BERTH_RC_REQ_H
 
+#include <linux/hrtimer.h>
 #include <linux/timer.h>
 #include <linux/workqueue.h>
 #include "../obj/qp.h"
@@ -29,6 +30,7 @@ bool berth_req_run(struct berth_qp *qp, u32 budget);
 void berth_req_softirq(struct berth_qp *qp);
 void berth_req_kick(struct berth_qp *qp);
 void berth_req_timer(struct timer_list *timer);
+enum hrtimer_restart berth_req_resume(struct hrtimer *timer);
 void berth_req_work(struct work_struct *work);
 void berth_req_reset(struct berth_qp *qp, u32 psn);
 

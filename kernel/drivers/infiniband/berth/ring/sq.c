@@ -33,6 +33,8 @@ int berth_sq_init(struct berth_qp *qp, const struct ib_qp_cap *cap)
 
 	spin_lock_init(&sq->lock);
 	timer_setup(&sq->timer, berth_req_timer, 0);
+	hrtimer_init(&sq->wait, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
+	sq->wait.function = berth_req_resume;
 	INIT_WORK(&sq->work, berth_req_work);
 	if (!cap->max_send_wr)
 		return 0;

@@ -10,6 +10,7 @@
 #ifndef BERTH_RING_SQ_H
 #define BERTH_RING_SQ_H
 
+#include <linux/hrtimer.h>
 #include <linux/spinlock.h>
 #include <linux/timer.h>
 #include <linux/workqueue.h>
@@ -67,9 +68,10 @@ struct berth_sq {
 	bool waiting;		/* for the RNR timer (or moving memory), until resume */
 	bool draining;		/* SQD: start no more WQEs, report when idle */
 	u32 read_end[16];	/* PSN behind each outstanding read request, oldest first */
-	unsigned long resume;	/* jiffies */
+	ktime_t resume;
+	struct hrtimer wait;	/* until resume: microseconds matter */
 	unsigned long deadline;	/* jiffies: when the oldest unacknowledged packet is overdue */
-	struct timer_list timer;
+	struct timer_list timer;	/* for the deadline */
 	struct work_struct work;
 };
 
