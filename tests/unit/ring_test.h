@@ -35,6 +35,11 @@ void berth_qp_fail_locked(struct berth_qp *qp, int event)
 	failures++;
 }
 
+enum hrtimer_restart berth_req_resume(struct hrtimer *timer)
+{
+	return HRTIMER_NORESTART;
+}
+
 void berth_req_timer(struct timer_list *timer)
 {
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB */
-/* Just enough of the kernel's header for the structures of the rings; no timer runs in a unit test. */
-#ifndef COMPAT_LINUX_HRTIMER_H
-#define COMPAT_LINUX_HRTIMER_H
+/* User-space stand-in for <linux/hrtimer.h>: timers that never fire. */
+#ifndef BERTH_COMPAT_HRTIMER_H
+#define BERTH_COMPAT_HRTIMER_H
 
 #include <linux/types.h>
 
