@@ -84,6 +84,7 @@ enum berth_ring_flags {
  * The first bytes of a QP's mapping. The process stores sq_prod and rq_prod with release after it
  * wrote the entries; the kernel loads them with acquire. The process reads flags after a full
  * barrier that follows the store of rq_prod; the kernel writes flags, full barrier, reads rq_prod.
+ * Modifying the QP to RESET sets both counters to 0.
  */
 struct berth_qp_ring {
 	__u32 sq_prod;
@@ -211,7 +212,8 @@ struct berth_cqe {
 
 /*
  * A file descriptor of a context, opened once by BERTH_METHOD_DOORBELL_OPEN. After a store to
- * sq_prod: ioctl(fd, BERTH_IOC_RING, qpn | BERTH_RING_SQ). Returns 0; EINVAL: no QP of this context.
+ * sq_prod: ioctl(fd, BERTH_IOC_RING, qpn | BERTH_RING_SQ). Returns 0; EINVAL: no QP of this context;
+ * EIO: the context or the device has gone.
  */
 #define BERTH_IOC_RING		_IO(0xbe, 1)
 #define BERTH_RING_QPN_MASK	0xffffffU
