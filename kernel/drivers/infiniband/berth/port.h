@@ -13,7 +13,7 @@
 
 struct berth_dev;
 
-#define BERTH_GID_TABLE_LEN	1024
+#define BERTH_GID_TABLE_LEN	256
 
 struct berth_port {
 	enum ib_port_state state;	/* as last announced; READ_ONCE outside rtnl */
