@@ -43,7 +43,6 @@ only_own_gids() {
 		0000:0000:0000:0000:0000:ffff:0a4e "$3" "$4" fd78 "$3" 0000:0000:0000:0000:0000 "$4")" ]]
 }
 
-# A table has 1024 entries: reading it takes long enough.
 own_gids() {
 	local i
 	for ((i = 0; i < 5; i++)); do
