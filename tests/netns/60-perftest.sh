@@ -8,7 +8,7 @@
 #	local	client and server on berth0		wire	client on berth0, server on berth1
 #	loss	wire, with netem loss 1% on both ends, for each packet rather than each super-packet
 #
-# timeout: 420
+# timeout: 900
 # Every run ends by itself or is ended after a limit. A word as argument selects the cases that contain it.
 set -uo pipefail
 top=$(dirname "${BASH_SOURCE[0]}")/../..
@@ -16,8 +16,11 @@ top=$(dirname "${BASH_SOURCE[0]}")/../..
 . "$top/perf/guest.sh"
 
 select=${1:-}
-limit=$((40 * ${BERTH_SLOW:-1}))
+limit=$((120 * ${BERTH_SLOW:-1}))
 PERF_DIR=$(mktemp -d)
+# Line by line, so that a run that is ended tells how far it came.
+PERF_SERVER=(stdbuf -oL)
+PERF_CLIENT=(stdbuf -oL)
 TOOLS=(ib_write_bw ib_write_lat ib_send_bw ib_send_lat ib_read_bw ib_read_lat)
 BANDWIDTH=(ib_write_bw ib_send_bw ib_read_bw)
 failed=0
