@@ -63,10 +63,10 @@ static inline u16 berth_compat_vlan_tags(const struct net_device *ndev)
  * berth_compat_ct_confirm - let connection tracking know that a packet has arrived
  * @skb: at LOCAL_IN, about to be taken out of the stack
  *
- * Connection tracking confirms new connections in a hook of its own, with the highest priority there
- * is. Of hooks of equal priority the one that was registered last runs first, so whether ours comes
- * before that one depends on which module was loaded when. Confirming twice does no harm:
- * connections that are confirmed already are left alone here, as the other hook leaves them.
+ * Connection tracking confirms new connections in a hook of its own, with the highest priority
+ * there is. Of hooks of equal priority the one that was registered last runs first, so whether ours
+ * comes before that one depends on which module was loaded when. Both leave alone a connection that
+ * is confirmed already.
  *
  * Context: softirq, rcu_read_lock held.
  * Return: whether the packet may be taken; false: it is to be dropped.

@@ -9,7 +9,7 @@
  * programs choose a GID by address family or take the first, and must get one that works.
  * berth_path_init() refuses the others in any case, so nothing depends on when they go.
  *
- * The core announces a new entry while it holds the table's lock; a work of the device takes it out.
+ * The core announces a new entry while it holds the table's lock; a work takes the entry out.
  * Context: process. The table locks itself.
  */
 #include <linux/if_vlan.h>
