@@ -4,16 +4,16 @@
 #	SAMPLE <tab> row <tab> peer <tab> MB/s <tab> messages/s        or  FAILED <tab> row <tab> peer <tab> why
 # usage: bench-guest.sh ROUNDS PEER,PEER… ROW…, a row is NAME:SIZE:ITERATIONS:POST-LIST
 #
-# Peers, each with client and server on one device: berth (host memory) and berth-heap on berth0 in netns a; rxe on a
-# veth of its own in the first namespace, with the same MTU. Rounds go around all peers, so that no peer has
-# a warmer machine than another.
+# Peers, each with client and server on one device: berth (host memory) and berth-heap on berth0
+# in netns a; rxe on a veth of its own in the first namespace, with the same MTU. Rounds go around
+# all peers, so that no peer has a warmer machine than another.
 set -uo pipefail
 # shellcheck source=perf/guest.sh
 . "$(dirname "${BASH_SOURCE[0]}")/guest.sh"
 
 PERF_DIR=$(mktemp -d)
-# Guest time leaps to the next timer whenever the guest waits for the host, as for a file: a minute can pass
-# in a blink. A run that really hangs idle still gets there soon.
+# Guest time leaps to the next timer whenever the guest waits for the host, as for a file: a
+# minute can pass in a blink. A run that really hangs idle still gets there soon.
 LIMIT=100000
 
 setup_rxe() {

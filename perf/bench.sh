@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
-# ./run bench: RC write through berth, host memory and dma-buf, beside rxe, in one VM.
-# The VM counts instructions (guest time is instructions executed, one processor), so figures repeat and tell
-# the cost per byte and per message. Table on stdout, build/bench/first-light.json beside it, and a plot when gnuplot is here.
+# ./run bench: RC write through berth, host memory and dma-buf, beside rxe, in one VM. The VM
+# counts instructions (guest time is instructions executed, one processor), so figures repeat and
+# tell the cost per byte and per message. Table on stdout, build/bench/first-light.json beside it,
+# and a plot when gnuplot is here.
 set -euo pipefail
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../tests/vm/lib.sh"

@@ -3,9 +3,10 @@
 # The part of the demo inside the guest: runs each case and leaves its traces in /out/NAME.
 # usage: demo-guest.sh CASE…, each NAME:PATH:SERVER-EXPORTER:CLIENT-EXPORTER:SIZE:SEED:BAR-OFFSET
 #
-# PATH is "wire" (client berth0 in netns a, server berth1 in netns b) or "local" (both on berth0). A case
-# leaves status (0 or why), server.json and client.json (the shim's records), dump (the server's buffer as the CPU
-# reads it at the end), and perftest's output of both sides. Judging is left to the host.
+# PATH is "wire" (client berth0 in netns a, server berth1 in netns b) or "local" (both on berth0).
+# A case leaves status (0 or why), server.json and client.json (the shim's records), dump (the
+# server's buffer as the CPU reads it at the end), and perftest's output of both sides. Judging is
+# left to the host.
 set -uo pipefail
 # shellcheck source=perf/guest.sh
 . "$(dirname "${BASH_SOURCE[0]}")/guest.sh"

@@ -3,11 +3,12 @@
 # Judges a demo from outside the guest: reads what the cases left, and the file behind the PCI BAR.
 # usage: demo-verify.sh BERTH-PATTERN OUT-DIR BAR-FILE CASE…   (cases as in demo-guest.sh)
 #
-# A case holds when both programs ended well, the shim's records say that each side's buffer was a dma-buf
-# of the right exporter and that the sender's carried the pattern, and every byte of the payload is where
-# perftest's own report says that the client wrote it: in the BAR's file when the server's buffer is in the
-# BAR, in the dumped buffer otherwise. The same check with another seed has to fail, or it proves nothing.
-# Prints a line for each case; exit status 0 only when all hold.
+# A case holds when both programs ended well, the shim's records say that each side's buffer was a
+# dma-buf of the right exporter and that the sender's carried the pattern, and every byte of the
+# payload is where perftest's own report says that the client wrote it: in the BAR's file when the
+# server's buffer is in the BAR, in the dumped buffer otherwise. The same check with another seed
+# has to fail, or it proves nothing. Prints a line for each case; exit status 0 only when all
+# hold.
 set -euo pipefail
 
 pattern=$1 out=$2 bar=$3

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
-# ./run demo: ib_write_bw --use_dmabuf in a VM, proven from outside it.
-# Boots the VM with a PCI BAR that is a file here, runs stock ib_write_bw over dma-bufs between two network
-# namespaces and on one device, shows perftest's report, and then, with the VM gone, checks byte for byte
-# that the payload is in the file. Everything is left under build/demo.
+# ./run demo: ib_write_bw --use_dmabuf in a VM, proven from outside it. Boots the VM with a PCI
+# BAR that is a file here, runs stock ib_write_bw over dma-bufs between two network namespaces and
+# on one device, shows perftest's report, and then, with the VM gone, checks byte for byte that
+# the payload is in the file. Everything is left under build/demo.
 set -euo pipefail
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../tests/vm/lib.sh"

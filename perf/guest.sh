@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 # shellcheck shell=bash
-# Runs a pair of perftest's tools in the guest: the server in one netns, the client in another. Sourced by
-# the demo, the benchmark and the tests, which run as root in the guest that ./run vm boots.
+# Runs a pair of perftest's tools in the guest: the server in one netns, the client in another.
+# Sourced by the demo, the benchmark and the tests, which run as root in the guest that ./run vm
+# boots.
 
 PERF_LAUNCHERS=/usr/lib/berth/perftest
 PERF_PORT=18515
@@ -25,9 +26,10 @@ perf_listening() {
 }
 
 # perf_pair LIMIT TOOL SERVER-NETNS SERVER-DEVICE SERVER-IP CLIENT-NETNS CLIENT-DEVICE ARGUMENTS…
-# Runs both sides, LIMIT seconds at most; ARGUMENTS are common. PERF_SERVER and PERF_CLIENT are arrays with
-# what comes before the tool (env …), PERF_SERVER_ARGS and PERF_CLIENT_ARGS arrays with arguments of one side.
-# Output is left in $PERF_DIR/server.txt and client.txt. Sets PERF_WHY and returns 1 when a side fails.
+# Runs both sides, LIMIT seconds at most; ARGUMENTS are common. PERF_SERVER and PERF_CLIENT are
+# arrays with what comes before the tool (env …), PERF_SERVER_ARGS and PERF_CLIENT_ARGS arrays
+# with arguments of one side. Output is left in $PERF_DIR/server.txt and client.txt. Sets PERF_WHY
+# and returns 1 when a side fails.
 perf_pair() {
 	local limit=$1 tool=$2 sns=$3 sdev=$4 sip=$5 cns=$6 cdev=$7 server src=0 crc=0
 	shift 7

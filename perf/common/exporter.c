@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 /*
- * Where dma-bufs come from: the system heap, udmabuf, the PCI BAR exporter, or a device that the user names.
+ * Where dma-bufs come from: the system heap, udmabuf, the PCI BAR exporter, or a device that the
+ * user names.
  *
- * The launcher parses and checks (so that a mistake is told before a peer waits for a connection), the shim
- * parses and allocates. Every failure says one line here and returns a negative errno; callers add nothing.
- * No state: the caller owns the returned descriptor, which is close-on-exec.
+ * The launcher parses and checks (so that a mistake is told before a peer waits for a
+ * connection), the shim parses and allocates. Every failure says one line here and returns a
+ * negative errno; callers add nothing. No state: the caller owns the returned descriptor, which
+ * is close-on-exec.
  */
 #define _GNU_SOURCE
 #include "exporter.h"
@@ -67,7 +69,7 @@ static const char *remedy(const struct exporter *exporter)
 	case EXPORTER_UDMABUF:
 		return "the kernel needs CONFIG_UDMABUF, and opening it needs root or group kvm";
 	case EXPORTER_BAR:
-		return "load the exporter of the PCI BAR (modprobe berth_bar_exporter), and be root";
+		return "load the exporter of the BAR (modprobe berth_bar_exporter) as root";
 	default:
 		return "give the path of a dma-buf exporter that you may open";
 	}
@@ -152,7 +154,7 @@ static int ask_udmabuf(int dev, size_t length)
 	return fd;
 }
 
-/* udmabuf answers EINVAL to a buffer over its limit: tell the limit. Returns whether that was it. */
+/* udmabuf answers EINVAL to a buffer over its limit: tell it. Returns whether that was it. */
 static int udmabuf_over_limit(const struct exporter *exporter, size_t length)
 {
 	unsigned long limit_mb = 0;
@@ -198,8 +200,8 @@ static int ask(const struct exporter *exporter, int dev, size_t length, uint64_t
  * exporter_alloc - get one dma-buf
  * @exporter: from exporter_parse()
  * @length: bytes, a multiple of the page size
- * @want: offset in the device's memory, or EXPORTER_ANYWHERE; only exporters of device memory look at it
- * @device_offset: out; where in the device's memory the buffer lies, EXPORTER_ANYWHERE when there is no such thing
+ * @want: offset in the device's memory, or EXPORTER_ANYWHERE; only device memory looks at it
+ * @device_offset: out; where in the device's memory it lies, or EXPORTER_ANYWHERE
  *
  * Return: the descriptor, or a negative errno after one line.
  */

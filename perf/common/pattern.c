@@ -6,12 +6,12 @@
  *
  *	word(seed, k) = mix(seed + (k + 1) * 0x9e3779b97f4a7c15)	(modulo 2^64)
  *
- * where mix is the finaliser of the splitmix64 generator. Each word depends on all bits of seed and k, so a
- * byte that lands at the wrong place, or comes from another run, differs.
+ * where mix is the finaliser of the splitmix64 generator. Each word depends on all bits of seed
+ * and k, so a byte that lands at the wrong place, or comes from another run, differs.
  *
- * The fill runs in the shim inside the sending program, the check in berth-pattern outside the guest. Pure
- * functions without state; the caller owns the memory, which may be I/O memory: it is only loaded and stored
- * in naturally aligned units.
+ * The fill runs in the shim inside the sending program, the check in berth-pattern outside the
+ * guest. Pure functions without state; the caller owns the memory, which may be I/O memory: it is
+ * only loaded and stored in naturally aligned units.
  */
 #include "pattern.h"
 

@@ -2,9 +2,10 @@
 /*
  * One line to a person on stderr, from the shim, the launchers and berth-pattern.
  *
- * Each line starts with the name of the program that speaks and leaves in one write, so that lines of two
- * processes that share a terminal do not mix. Nothing is allocated: the shim speaks inside programs whose heap
- * it is just rearranging. errno is preserved. Callable from any thread.
+ * Each line starts with the name of the program that speaks and leaves in one write, so that
+ * lines of two processes that share a terminal do not mix. Nothing is allocated: the shim speaks
+ * inside programs whose heap it is just rearranging. errno is preserved. Callable from any
+ * thread.
  */
 #include "say.h"
 

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 /*
- * perftest's tools with --use_dmabuf: one program, linked under the names ib_write_bw, ib_send_lat and so on.
+ * perftest's tools with --use_dmabuf: one program, linked under the names ib_write_bw,
+ * ib_send_lat and so on.
  *
- * It takes --use_dmabuf[=EXPORTER] out of the arguments wherever it stands, and executes the stock tool of the same
- * name with everything else untouched: with the option, under the preloaded shim libberth-dmabuf.so; without
- * it, unchanged. The process becomes the tool, so status, signals and standard streams are the tool's. Only for
- * --help does it stay, to add its lines after the tool's own.
+ * It takes --use_dmabuf[=EXPORTER] out of the arguments wherever it stands, and executes the
+ * stock tool of the same name with everything else untouched: with the option, under the
+ * preloaded shim libberth-dmabuf.so; without it, unchanged. The process becomes the tool, so
+ * status, signals and standard streams are the tool's. Only for --help does it stay, to add its
+ * lines after the tool's own.
  *
- * The stock tool is the one in /usr/bin, or in $BERTH_PERFTEST_BIN for a perftest built from source. The shim
- * is found relative to this program, so an installed tree, a staged one and a build directory all work.
+ * The stock tool is the one in /usr/bin, or in $BERTH_PERFTEST_BIN for a perftest built from
+ * source. The shim is found relative to this program, so an installed tree, a staged one and a
+ * build directory all work.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -145,8 +148,9 @@ static int help(const char *stock, char **argv)
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
 	puts("\n      " OPTION "[=heap|udmabuf|bar|PATH]\n"
-	     "                            Use a dma-buf as the buffer: of the system heap (default), of udmabuf,\n"
-	     "                            of the PCI BAR exporter, or of the device at PATH. See berth-perftest(1).");
+	     "                            Use a dma-buf as the buffer: of the system heap (default),\n"
+	     "                            of udmabuf, of the PCI BAR exporter, or of the device at\n"
+	     "                            PATH. See berth-perftest(1).");
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 

@@ -2,14 +2,16 @@
 /*
  * libberth-dmabuf.so: the verbs that a preloaded program calls here instead of in libibverbs.
  *
- * ibv_reg_mr, ibv_reg_mr_iova and ibv_reg_mr_iova2 are exported with the symbol versions of libibverbs, so
- * references of stock binaries bind to them; with BERTH_DMABUF set they register a dma-buf mapped over the
- * program's memory. libibverbs's own ibv_reg_mr calls ibv_reg_mr_iova2 through its PLT, thus here: so all
- * three go on to the real ibv_reg_mr_iova2 only. A registration that should be in a dma-buf and cannot be fails; it
- * never becomes one of host memory, except below BERTH_DMABUF_MIN bytes, which is told.
+ * ibv_reg_mr, ibv_reg_mr_iova and ibv_reg_mr_iova2 are exported with the symbol versions of
+ * libibverbs, so references of stock binaries bind to them; with BERTH_DMABUF set they register a
+ * dma-buf mapped over the program's memory. libibverbs's own ibv_reg_mr calls ibv_reg_mr_iova2
+ * through its PLT, thus here: so all three go on to the real ibv_reg_mr_iova2 only. A
+ * registration that should be in a dma-buf and cannot be fails; it never becomes one of host
+ * memory, except below BERTH_DMABUF_MIN bytes, which is told.
  *
  * ibv_modify_qp is the moment of the pattern: perftest writes random bytes into its buffers after
- * registering them, and before it connects. Callable from any thread; the lists and their lock are in mr.c.
+ * registering them, and before it connects. Callable from any thread; the lists and their lock
+ * are in mr.c.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

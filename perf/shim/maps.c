@@ -2,10 +2,10 @@
 /*
  * Walks this process's own mappings, as /proc/self/maps tells them.
  *
- * The shim asks before it replaces memory (may it?) and before it puts memory back (is the mapping still ours, or
- * has the program unmapped it and got something else at the same place?). Without state; callable from any
- * thread. Allocates no heap memory, because the heap may be what is being replaced. A visitor may change
- * the mapping that it is shown.
+ * The shim asks before it replaces memory (may it?) and before it puts memory back (is the
+ * mapping still ours, or has the program unmapped it and got something else at the same place?).
+ * Without state; callable from any thread. Allocates no heap memory, because the heap may be what
+ * is being replaced. A visitor may change the mapping that it is shown.
  */
 #define _GNU_SOURCE
 #include "maps.h"

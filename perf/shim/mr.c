@@ -3,9 +3,10 @@
  * The registrations that the shim has turned into dma-buf ones, and the lock of the shim.
  *
  * One mutex covers this list, the regions and the records; it is held across the real verbs for
- * registration and deregistration, so an address cannot be replaced and given back at the same time, and a new
- * registration cannot take the pointer of one that is being freed. fork() takes it too, so that
- * a child finds the lists whole; the child then gets private copies and an empty list.
+ * registration and deregistration, so an address cannot be replaced and given back at the same
+ * time, and a new registration cannot take the pointer of one that is being freed. fork() takes
+ * it too, so that a child finds the lists whole; the child then gets private copies and an empty
+ * list.
  */
 #include "mr.h"
 

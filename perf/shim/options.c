@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 /*
- * The shim's options, read from the environment once, in the library's constructor, before the program's main().
+ * The shim's options, read from the environment once, in the library's constructor, before the
+ * program's main().
  *
- * Afterwards they are only read, but for @bar_offset, which advances under the lock of mr.c. A value that makes
- * no sense does not end the program (which may be a shell that merely inherits the variables): it is told in one
- * line at the first registration, and registrations fail.
+ * Afterwards they are only read, but for @bar_offset, which advances under the lock of mr.c. A
+ * value that makes no sense does not end the program (which may be a shell that merely inherits
+ * the variables): it is told in one line at the first registration, and registrations fail.
  */
 #include "options.h"
 

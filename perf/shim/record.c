@@ -2,13 +2,14 @@
 /*
  * What the shim leaves behind for a check from outside: records and contents.
  *
- * Records are JSON objects, one a line, appended to the file named by BERTH_DMABUF_LOG in one write each, so that
- * several programs may share a file. They tell where in the device's memory a registration lies and which pattern
- * was put into it. Contents are what the CPU reads from a registration through the dma-buf at the time of its
- * deregistration, written to the file named by BERTH_DMABUF_DUMP, further ones to NAME.1, NAME.2 and so on.
+ * Records are JSON objects, one a line, appended to the file named by BERTH_DMABUF_LOG in one
+ * write each, so that several programs may share a file. They tell where in the device's memory a
+ * registration lies and which pattern was put into it. Contents are what the CPU reads from a
+ * registration through the dma-buf at the time of its deregistration, written to the file named
+ * by BERTH_DMABUF_DUMP, further ones to NAME.1, NAME.2 and so on.
  *
- * Called under the lock of mr.c. A file that cannot be written is told in one line; the program goes on, and a
- * check that needs the record fails for want of it.
+ * Called under the lock of mr.c. A file that cannot be written is told in one line; the program
+ * goes on, and a check that needs the record fails for want of it.
  */
 #define _GNU_SOURCE
 #include "record.h"
@@ -68,7 +69,8 @@ void record_registered(const struct mr_entry *entry)
 	char text[24];
 
 	append("{\"event\":\"registered\",\"pid\":%d,\"device\":\"%s\",\"exporter\":\"%s\","
-	       "\"device_offset\":%s,\"length\":%zu,\"address\":%" PRIuPTR ",\"lkey\":%u,\"rkey\":%u}\n",
+	       "\"device_offset\":%s,\"length\":%zu,\"address\":%" PRIuPTR ","
+	       "\"lkey\":%u,\"rkey\":%u}\n",
 	       (int)getpid(), ibv_get_device_name(entry->mr->context->device),
 	       shim_options.exporter.kind == EXPORTER_DEVICE ? "device" :
 	       shim_options.exporter.name, device_offset(entry, text, sizeof(text)), entry->length,
@@ -81,7 +83,8 @@ void record_registered(const struct mr_entry *entry)
  */
 void record_filled(const struct mr_entry *entry)
 {
-	append("{\"event\":\"filled\",\"pid\":%d,\"seed\":%" PRIu64 ",\"length\":%zu,\"address\":%" PRIuPTR ",\"rkey\":%u}\n",
+	append("{\"event\":\"filled\",\"pid\":%d,\"seed\":%" PRIu64 ",\"length\":%zu,"
+	       "\"address\":%" PRIuPTR ",\"rkey\":%u}\n",
 	       (int)getpid(), shim_options.seed, entry->length, entry->addr, entry->mr->rkey);
 }
 

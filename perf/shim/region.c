@@ -2,14 +2,16 @@
 /*
  * Regions: the pages of a program that a dma-buf has taken the place of.
  *
- * A registration covers whole pages, and memory from malloc() shares its first and last page with other
- * data. So the old content of all pages is copied into the dma-buf before it is mapped over them, and
- * copied back when the last registration goes: neighbours keep their values, at the same addresses. The
- * window between copy and mapping is closed for this thread (nothing is allocated or written in between); another thread that writes to a
- * neighbour in that window loses the write, which is why buffers that share pages with busy data should be aligned.
+ * A registration covers whole pages, and memory from malloc() shares its first and last page with
+ * other data. So the old content of all pages is copied into the dma-buf before it is mapped over
+ * them, and copied back when the last registration goes: neighbours keep their values, at the
+ * same addresses. The window between copy and mapping is closed for this thread (nothing is
+ * allocated or written in between); another thread that writes to a neighbour in that window
+ * loses the write, which is why buffers that share pages with busy data should be aligned.
  *
- * Registrations inside one region share its dma-buf. One that covers more than an existing region is
- * refused: a dma-buf cannot be swapped under a live registration, and a registration cannot span two.
+ * Registrations inside one region share its dma-buf. One that covers more than an existing region
+ * is refused: a dma-buf cannot be swapped under a live registration, and a registration cannot
+ * span two.
  *
  * All functions run under the lock of mr.c, region_forget_in_child() in the only thread of a child.
  */
@@ -46,7 +48,7 @@ static int check_range(const struct maps_range *range, void *arg)
 	if (range->start != check->next)
 		return -EFAULT;
 	if (range->shared)
-		why = "shared memory (or another dma-buf): it cannot be replaced; use private memory (perftest: no --use_hugepages, no --mmap)";
+		why = "shared memory: it cannot be replaced; use private memory (perftest: neither --use_hugepages nor --mmap)";
 	else if (strstr(range->name, "anon_hugepage"))
 		why = "made of huge pages: they cannot be replaced page by page";
 	else if (!strncmp(range->name, "[stack", 6))
@@ -113,7 +115,7 @@ void region_end_access(const struct region *region, bool write)
 	sync_access(region->fd, DMA_BUF_SYNC_END | (write ? DMA_BUF_SYNC_RW : DMA_BUF_SYNC_READ));
 }
 
-/* Copies the pages into the dma-buf and maps it over them. Returns 0, or a negative errno after one line. */
+/* Copies the pages into the dma-buf and maps it over them. Says one line on failure. */
 static int take_place(const struct region *region)
 {
 	void *view, *place;
@@ -163,7 +165,7 @@ static int put_private(uintptr_t start, size_t length, const void *content, int 
 	return 0;
 }
 
-/* The program may have unmapped a part, and got other memory there: only what is still ours is put back. */
+/* The program may have unmapped a part, and got other memory there: only ours is put back. */
 static int give_back_range(const struct maps_range *range, void *arg)
 {
 	const struct stat *ours = arg;
@@ -276,7 +278,7 @@ struct region *region_get(uintptr_t addr, size_t length)
 
 /**
  * region_put - give up a region
- * @region: from region_get(); after its last user the program has ordinary memory again, content unchanged
+ * @region: from region_get(); after its last user the program has ordinary memory again
  */
 void region_put(struct region *region)
 {

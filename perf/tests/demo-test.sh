@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
-# The demo's judgement must be able to fail: a run made up here passes, and each way of spoiling it is caught.
+# The demo's judgement must be able to fail: a run made up here passes, and each way of spoiling
+# it is caught.
 set -euo pipefail
 pattern=$1 verify=$(dirname "${BASH_SOURCE[0]}")/../demo-verify.sh
 dir=$(mktemp -d)
@@ -9,7 +10,8 @@ bar_case=b:wire:bar:heap:65536:77:8388608
 heap_case=h:local:heap:heap:1000:78:0
 failed=0
 
-# A run as the guest would leave it: the server's buffer begins at 0x7f0000000000, the payload lies in its middle.
+# A run as the guest would leave it: the server's buffer begins at 0x7f0000000000, the payload
+# lies in its middle.
 make_run() {
 	rm -rf "$dir/out" "$dir/bar"
 	local c name sexp cexp size seed offset

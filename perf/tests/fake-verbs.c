@@ -2,8 +2,9 @@
 /*
  * A libibverbs and a dma-buf exporter for tests of the shim on machines that have neither.
  *
- * Preloaded behind the shim, so that the shim's RTLD_NEXT finds these verbs, and its ioctl() and open() these
- * exporters: dma-bufs are memfds, unless FAKE_VERBS_ONLY asks for real exporters. What was asked for last is kept in fake_state, which the test reads by dlsym().
+ * Preloaded behind the shim, so that the shim's RTLD_NEXT finds these verbs, and its ioctl() and
+ * open() these exporters: dma-bufs are memfds, unless FAKE_VERBS_ONLY asks for real exporters.
+ * What was asked for last is kept in fake_state, which the test reads by dlsym().
  * Single-threaded, like the test.
  */
 #define _GNU_SOURCE

@@ -18,7 +18,8 @@ unset LD_PRELOAD BERTH_DMABUF
 # A launcher built with ASan would otherwise refuse to start behind another preloaded library.
 export ASAN_OPTIONS=verify_asan_link_order=0
 
-# expect NAME STATUS PATTERN ARGUMENTS…: of the combined output, which must be one line unless PATTERN is for help.
+# expect NAME STATUS PATTERN ARGUMENTS…: of the combined output, which must be one line unless
+# PATTERN is for help.
 expect() {
 	local name=$1 want=$2 pattern=$3 status=0
 	shift 3

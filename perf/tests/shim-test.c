@@ -2,8 +2,9 @@
 /*
  * Tests of the shim from inside a program that it is preloaded into, over the fake verbs.
  *
- * Each case is a function, run in a process of its own with BERTH_DMABUF naming a fake exporter; shim-test.sh
- * sets the environment and looks at stderr. Cases check content, neighbours, sharing, and what is given back.
+ * Each case is a function, run in a process of its own with BERTH_DMABUF naming a fake exporter;
+ * shim-test.sh sets the environment and looks at stderr. Cases check content, neighbours,
+ * sharing, and what is given back.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -38,7 +39,7 @@ static struct ibv_pd pd = { .context = &context };
 		}								\
 	} while (0)
 
-/* The program's access flags are not constant, as in perftest, so that ibv_reg_mr_iova2 is called. */
+/* Not constant, as in perftest, so that ibv_reg_mr_iova2 is called. */
 static volatile int access_flags = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE;
 
 static bool in_dmabuf(const void *addr)
@@ -50,10 +51,17 @@ static bool in_dmabuf(const void *addr)
 
 	while (fgets(line, sizeof(line), maps))
 		if (sscanf(line, "%lx-%lx", &start, &end) == 2 && (unsigned long)addr >= start &&
-		    (unsigned long)addr < end && (strstr(line, "fake-dmabuf") || strstr(line, "/dmabuf")))
+		    (unsigned long)addr < end &&
+		    (strstr(line, "fake-dmabuf") || strstr(line, "/dmabuf")))
 			found = true;
 	fclose(maps);
 	return found;
+}
+
+static void *private_memory(void *at, size_t length)
+{
+	return mmap(at, length, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | (at ? MAP_FIXED : 0), -1, 0);
 }
 
 static void aligned_buffer_keeps_content(void)
@@ -128,13 +136,13 @@ static void wider_registration_is_refused(void)
 
 static void unmapped_while_registered(void)
 {
-	char *buf = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *buf = private_memory(NULL, 4 * PAGE);
 	struct ibv_mr *mr = ibv_reg_mr(&pd, buf, 4 * PAGE, access_flags);
 	char *other;
 
 	CHECK(mr);
 	munmap(buf, 2 * PAGE);
-	other = mmap(buf, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	other = private_memory(buf, PAGE);
 	other[0] = 'o';
 	buf[3 * PAGE] = 'k';
 	CHECK(!ibv_dereg_mr(mr));
@@ -172,7 +180,7 @@ static void shared_memory_is_refused(void)
 
 static void hole_is_refused(void)
 {
-	char *buf = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *buf = private_memory(NULL, 3 * PAGE);
 
 	munmap(buf + PAGE, PAGE);
 	CHECK(!ibv_reg_mr(&pd, buf, 3 * PAGE, access_flags) && errno == EFAULT);

@@ -7,7 +7,8 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 failed=0
 
-# run NAME STATUS PATTERN CASE [VAR=VALUE…]: the case must end with STATUS and stderr match PATTERN ('' = silent).
+# run NAME STATUS PATTERN CASE [VAR=VALUE…]: the case must end with STATUS and stderr match
+# PATTERN ('' = silent).
 run() {
 	local name=$1 want=$2 pattern=$3 case=$4 status=0
 	shift 4

@@ -2,9 +2,9 @@
 /*
  * berth-pattern: writes or checks the position-dependent pattern in a file.
  *
- * The check runs outside the guest, on the file behind a PCI BAR or on a dumped buffer, after the shim inside
- * has filled the sender's buffer. Exit status: 0 when every byte holds, 1 when one differs, 2 on wrong
- * use or a file that is too short.
+ * The check runs outside the guest, on the file behind a PCI BAR or on a dumped buffer, after the
+ * shim inside has filled the sender's buffer. Exit status: 0 when every byte holds, 1 when one
+ * differs, 2 on wrong use or a file that is too short.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
-# perftest's six tools over berth, in the guest of ./run vm: unmodified on host memory, and with --use_dmabuf.
-# Prints "PASS case" or "FAIL case: why" for each run; exit status 1 if one failed.
+# perftest's six tools over berth, in the guest of ./run vm: unmodified on host memory, and with
+# --use_dmabuf. Prints "PASS case" or "FAIL case: why" for each run; exit status 1 if one failed.
 #
 #	netns a: va 10.77.0.1 berth0  ---- veth ----  netns b: vb 10.77.0.2 berth1
 #
@@ -9,7 +9,8 @@
 #	loss	wire, with netem loss 1% on both ends, for each packet rather than each super-packet
 #
 # timeout: 900
-# Every run ends by itself or is ended after a limit. A word as argument selects the cases that contain it.
+# Every run ends by itself or is ended after a limit. A word as argument selects the cases that
+# contain it.
 set -uo pipefail
 top=$(dirname "${BASH_SOURCE[0]}")/../..
 # shellcheck source=perf/guest.sh
@@ -25,7 +26,8 @@ TOOLS=(ib_write_bw ib_write_lat ib_send_bw ib_send_lat ib_read_bw ib_read_lat)
 BANDWIDTH=(ib_write_bw ib_send_bw ib_read_bw)
 failed=0
 
-# result_lines SIZE…: each size has a line of figures in the client's report, all of them above zero.
+# result_lines SIZE…: each size has a line of figures in the client's report, all of them above
+# zero.
 result_lines() {
 	local size
 	for size in "$@"; do

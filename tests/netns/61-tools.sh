@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
-# rdma-core's and iproute2's own tools over berth, in the guest of ./run vm: ibv_devinfo, ibv_rc_pingpong, rdma.
-# Prints "PASS case" or "FAIL case: why"; exit status 1 if one failed.
+# rdma-core's and iproute2's own tools over berth, in the guest of ./run vm: ibv_devinfo,
+# ibv_rc_pingpong, rdma. Prints "PASS case" or "FAIL case: why"; exit status 1 if one failed.
 #
 #	netns a: va 10.77.0.1, fd77::1 berth0  ---- veth ----  netns b: vb 10.77.0.2, fd77::2 berth1
 set -uo pipefail
