@@ -18,6 +18,11 @@ for d in 'ta tva' 'tb tvb'; do
 		{ fail loss/setup "ethtool on $dev"; exit 1; }
 done
 
+# The kernel asks for a neighbour's address once a second and gives up: that is not what is tested here.
+mac() { ip -n "$1" -br link show "$2" | awk '{ print $3 }'; }
+ip -n ta neigh replace 10.78.0.2 lladdr "$(mac tb tvb)" dev tva nud permanent
+ip -n tb neigh replace 10.78.0.1 lladdr "$(mac ta tva)" dev tvb nud permanent
+
 # A counter of both devices together, so that a run in which nothing happened is no pass.
 counter() {
 	local d
