@@ -70,6 +70,7 @@ netdevs() {
 	else
 		skip links/over_vlan "this kernel has no VLANs"
 	fi
+	modprobe -q virtio_net
 	local d found=
 	for d in /sys/class/net/*; do
 		[[ $(readlink -f "$d/device/driver" 2>/dev/null) == */virtio_net ]] || continue

@@ -22,6 +22,7 @@ static DEFINE_MUTEX(link_mutex);
 
 static int check_netdev(const char *name, struct net_device *ndev)
 {
+	struct ib_device *other;
 	struct berth_dev *dev;
 
 	if (ndev->type != ARPHRD_ETHER && ndev->type != ARPHRD_LOOPBACK) {
@@ -34,6 +35,13 @@ static int check_netdev(const char *name, struct net_device *ndev)
 		pr_warn("cannot add %s: %s already carries %s; delete that link first\n", name,
 			netdev_name(ndev), dev_name(&dev->ib.dev));
 		ib_device_put(&dev->ib);
+		return -EEXIST;
+	}
+	/* The core would find out too, but calls it ENFILE. */
+	other = ib_device_get_by_name(name, RDMA_DRIVER_UNKNOWN);
+	if (other) {
+		pr_warn("cannot add %s: there is an RDMA device of that name\n", name);
+		ib_device_put(other);
 		return -EEXIST;
 	}
 	return 0;
