@@ -73,7 +73,7 @@ kmod_build_locked() {
 
 # kmod_build FLAVOUR: sets KLAYER. BERTH_KDIRS in the environment limits the directories (see kernel/Kbuild).
 kmod_build() {
-	need make gcc gcc-12 binutils
+	need make gcc gcc-12 binutils libelf1
 	with_lock "kmod-$1" kmod_build_locked "$1"
 	KLAYER=$BUILD/kmod/$1/layer
 }
@@ -81,7 +81,7 @@ kmod_build() {
 # Every source of ours through sparse; any warning is an error. A tree of its own, so nothing is skipped.
 kmod_sparse() {
 	local dst=$BUILD/kmod/$1-sparse
-	need make gcc gcc-12 binutils sparse
+	need make gcc gcc-12 binutils libelf1 sparse
 	rm -rf "$dst"
 	mkdir -p "$dst"
 	kmod_sync "$dst"
