@@ -7,20 +7,24 @@
 PERF_LAUNCHERS=/usr/lib/berth/perftest
 PERF_PORT=18515
 
-# perf_ns NETNS COMMAND…: in a network namespace, or where we are when NETNS is "-".
-perf_ns() {
+# perf_exec NETNS COMMAND…: becomes COMMAND, in a network namespace, or where we are for "-".
+perf_exec() {
 	local ns=$1
 	shift
-	if [[ $ns == - ]]; then "$@"; else ip netns exec "$ns" "$@"; fi
+	if [[ $ns == - ]]; then exec "$@"; else exec ip netns exec "$ns" "$@"; fi
 }
 
-# perf_listening NETNS PORT PID: waits for PID to listen; its own time limit ends the wait.
+# perf_listening PORT PID: waits for PID to listen; its own time limit ends the wait. PID's view of
+# the network is read without a process, which would cost more here than what it looks at.
 perf_listening() {
-	local ns=$1 port pid=$3
-	port=$(printf %04X "$2")
+	local port pid=$2 line re
+	port=$(printf %04X "$1")
+	re="^ *[0-9]+: [0-9A-F]+:$port [0-9A-F]+:0000 0A "
 	while kill -0 "$pid" 2>/dev/null; do
-		perf_ns "$ns" grep -qE "^ *[0-9]+: [0-9A-F]+:$port [0-9A-F]+:0000 0A " /proc/net/tcp /proc/net/tcp6 && return 0
-		sleep 0.05
+		while IFS= read -r line; do
+			[[ ! $line =~ $re ]] || return 0
+		done < <(exec cat "/proc/$pid/net/tcp" "/proc/$pid/net/tcp6" 2>/dev/null)
+		sleep 0.1
 	done
 	return 1
 }
@@ -35,17 +39,17 @@ perf_pair() {
 	shift 7
 	PERF_PORT=$((PERF_PORT + 1))
 	PERF_WHY=
-	perf_ns "$sns" timeout -k 2 "$limit" "${PERF_SERVER[@]:-env}" "$tool" -d "$sdev" -p "$PERF_PORT" -F \
-		"$@" "${PERF_SERVER_ARGS[@]}" >"$PERF_DIR/server.txt" 2>&1 </dev/null &
+	(perf_exec "$sns" timeout -k 2 "$limit" "${PERF_SERVER[@]:-env}" "$tool" -d "$sdev" -p "$PERF_PORT" -F \
+		"$@" "${PERF_SERVER_ARGS[@]}") >"$PERF_DIR/server.txt" 2>&1 </dev/null &
 	server=$!
-	if ! perf_listening "$sns" "$PERF_PORT" "$server"; then
+	if ! perf_listening "$PERF_PORT" "$server"; then
 		kill "$server" 2>/dev/null
 		wait "$server"
 		PERF_WHY="server did not start: $(perf_last "$PERF_DIR/server.txt")"
 		return 1
 	fi
-	perf_ns "$cns" timeout -k 2 "$limit" "${PERF_CLIENT[@]:-env}" "$tool" -d "$cdev" -p "$PERF_PORT" -F \
-		"$@" "${PERF_CLIENT_ARGS[@]}" "$sip" >"$PERF_DIR/client.txt" 2>&1 </dev/null || crc=$?
+	(perf_exec "$cns" timeout -k 2 "$limit" "${PERF_CLIENT[@]:-env}" "$tool" -d "$cdev" -p "$PERF_PORT" -F \
+		"$@" "${PERF_CLIENT_ARGS[@]}" "$sip") >"$PERF_DIR/client.txt" 2>&1 </dev/null || crc=$?
 	# A server whose client has failed waits for ever.
 	[[ $crc -eq 0 ]] || { sleep 0.5; kill "$server" 2>/dev/null; }
 	wait "$server" || src=$?

@@ -55,10 +55,10 @@ pingpong() {
 		fail "$name" "no RoCE v2 GID of the address"
 		return
 	fi
-	perf_ns "$sns" timeout "$limit" ibv_rc_pingpong -d "$sdev" -g "$sgid" -p $port -c -n 200 "$@" >"$dir/server" 2>&1 &
+	(perf_exec "$sns" timeout "$limit" ibv_rc_pingpong -d "$sdev" -g "$sgid" -p $port -c -n 200 "$@") >"$dir/server" 2>&1 &
 	server=$!
-	perf_listening "$sns" $port $server || true
-	perf_ns a timeout "$limit" ibv_rc_pingpong -d "$cdev" -g "$cgid" -p $port -c -n 200 "$@" "$sip" >"$dir/client" 2>&1 || crc=$?
+	perf_listening $port $server || true
+	(perf_exec a timeout "$limit" ibv_rc_pingpong -d "$cdev" -g "$cgid" -p $port -c -n 200 "$@" "$sip") >"$dir/client" 2>&1 || crc=$?
 	[[ $crc -eq 0 ]] || { sleep 0.5; kill $server 2>/dev/null; }
 	wait $server || src=$?
 	if [[ $crc -eq 0 && $src -eq 0 ]] && grep -q '200 iters in' "$dir/client" &&
@@ -72,9 +72,9 @@ pingpong() {
 # While a server holds its objects, rdma resource has to list them.
 resources() {
 	local server word
-	ip netns exec b ibv_rc_pingpong -d berth1 -g "$b4" -p 18999 >/dev/null 2>&1 &
+	(perf_exec b timeout "$limit" ibv_rc_pingpong -d berth1 -g "$b4" -p 18999) >/dev/null 2>&1 &
 	server=$!
-	perf_listening b 18999 $server || true
+	perf_listening 18999 $server || true
 	says rdma-resource-qp '^link berth1/1 lqpn' ip netns exec b rdma resource show qp link berth1/1
 	for word in cq mr pd; do
 		says "rdma-resource-$word" '^dev berth1 ' ip netns exec b rdma resource show "$word" dev berth1
