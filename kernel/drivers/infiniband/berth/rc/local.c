@@ -78,8 +78,8 @@ static struct piece next_piece(const struct berth_sq *sq)
 	};
 }
 
-static enum berth_rsp_result send_piece(struct berth_qp *qp, struct berth_qp *peer,
-					const struct piece *p, struct berth_segs src)
+static enum berth_rsp_result send_piece(struct berth_qp *peer, const struct piece *p,
+					struct berth_segs src)
 {
 	enum berth_rsp_result result;
 	struct berth_segs dst;
@@ -95,8 +95,8 @@ static enum berth_rsp_result send_piece(struct berth_qp *qp, struct berth_qp *pe
 	return berth_rsp_landed(ret);
 }
 
-static enum berth_rsp_result write_piece(struct berth_qp *qp, struct berth_qp *peer,
-					 const struct piece *p, struct berth_segs src)
+static enum berth_rsp_result write_piece(struct berth_qp *peer, const struct piece *p,
+					 struct berth_segs src)
 {
 	enum berth_rsp_result result;
 	struct berth_segs dst;
@@ -150,10 +150,10 @@ static enum berth_rsp_result move_piece(struct berth_qp *qp, struct berth_qp *pe
 		return result;
 	case BERTH_WR_WRITE:
 	case BERTH_WR_WRITE_IMM:
-		result = write_piece(qp, peer, p, own);
+		result = write_piece(peer, p, own);
 		break;
 	default:
-		result = send_piece(qp, peer, p, own);
+		result = send_piece(peer, p, own);
 		break;
 	}
 	if (!result && p->last)
