@@ -72,7 +72,7 @@ if [[ $vm -ne 0 ]]; then
 fi
 echo
 if [[ $verdict -eq 0 ]]; then
-	echo "verdict: PASS: every payload is in device memory, byte for byte"
+	echo "verdict: PASS: every payload is in its dma-buf, byte for byte; the BAR's, in the file behind the BAR"
 else
 	echo "verdict: FAIL"
 fi
