@@ -377,20 +377,6 @@ int berth_path_xmit(struct berth_path *path, struct sk_buff *skb)
 }
 
 /**
- * berth_path_mtu - what the route carries
- * @path: set
- *
- * Context: bottom halves disabled.
- * Return: bytes of an IP packet; 0 when there is no route.
- */
-unsigned int berth_path_mtu(struct berth_path *path)
-{
-	const struct dst_entry *dst = path_route(path);
-
-	return dst ? dst_mtu(dst) : 0;
-}
-
-/**
  * berth_path_gso_segs - how many packets one skb may hold
  * @path: set
  * @seg_len: UDP payload of each

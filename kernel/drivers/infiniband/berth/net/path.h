@@ -54,7 +54,6 @@ u16 berth_path_headers(struct berth_path *path, struct sk_buff *skb, unsigned in
 u32 berth_path_icrc(const struct berth_path *path, u16 id, unsigned int udp_payload,
 		    const void *transport, unsigned int transport_len);
 int berth_path_xmit(struct berth_path *path, struct sk_buff *skb);
-unsigned int berth_path_mtu(struct berth_path *path);
 unsigned int berth_path_gso_segs(struct berth_path *path, unsigned int seg_len);
 
 #endif

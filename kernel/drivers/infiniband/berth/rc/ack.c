@@ -186,7 +186,7 @@ static void read_data(struct berth_qp *qp, const struct berth_packet *pkt,
 					     payload, pkt->payload_len);
 	if (ret == -EAGAIN) {
 		berth_req_go_back(qp);
-		berth_req_wait(qp, 1000);
+		berth_req_wait_moving(qp);
 		return;
 	}
 	if (ret < 0) {

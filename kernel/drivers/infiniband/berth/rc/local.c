@@ -193,7 +193,7 @@ static void stumble(struct berth_qp *qp, struct berth_qp *peer, enum berth_rsp_r
 		berth_req_rnr(qp, peer->rq.min_rnr_timer);
 		break;
 	case BERTH_RSP_MOVING:
-		berth_req_wait(qp, 1000);
+		berth_req_wait_moving(qp);
 		break;
 	default:
 		berth_rsp_fail(peer, result);

@@ -86,7 +86,7 @@ void berth_req_fail(struct berth_qp *qp, enum ib_wc_status status)
 }
 
 /* Nothing is sent until @usec have passed. */
-void berth_req_wait(struct berth_qp *qp, u32 usec)
+static void wait_usec(struct berth_qp *qp, u32 usec)
 {
 	struct berth_sq *sq = &qp->sq;
 
@@ -95,6 +95,12 @@ void berth_req_wait(struct berth_qp *qp, u32 usec)
 	sq->resume = ktime_add_us(ktime_get(), usec);
 	hrtimer_start(&sq->wait, ns_to_ktime((u64)usec * NSEC_PER_USEC),
 		      HRTIMER_MODE_REL_SOFT);
+}
+
+/* Memory is being moved by its exporter: look again soon. */
+void berth_req_wait_moving(struct berth_qp *qp)
+{
+	wait_usec(qp, MOVING_USEC);
 }
 
 /* The responder was not ready for the packet at una. */
@@ -111,7 +117,7 @@ void berth_req_rnr(struct berth_qp *qp, u8 timer_code)
 	if (sq->rnr_retry != 7)
 		sq->rnr_left--;
 	berth_req_go_back(qp);
-	berth_req_wait(qp, berth_rnr_usec(timer_code));
+	wait_usec(qp, berth_rnr_usec(timer_code));
 }
 
 /* Send again from una on. */
@@ -156,7 +162,7 @@ int berth_req_source(struct berth_qp *qp, struct berth_swqe *wqe, int access)
 	ret = berth_landing_resolve(qp->dev, qp->pd, wqe->sge, wqe->num_sge, wqe->length, access,
 				    sq->seg);
 	if (ret == -EAGAIN)
-		berth_req_wait(qp, MOVING_USEC);
+		berth_req_wait_moving(qp);
 	else if (ret < 0)
 		wqe->status = IB_WC_LOC_PROT_ERR;
 	return ret;

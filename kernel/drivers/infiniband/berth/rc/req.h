@@ -37,7 +37,7 @@ void berth_req_reset(struct berth_qp *qp, u32 psn);
 /* For the parts of the requester; sq.lock held. */
 void berth_req_start(struct berth_qp *qp, struct berth_swqe *wqe);
 void berth_req_fail(struct berth_qp *qp, enum ib_wc_status status);
-void berth_req_wait(struct berth_qp *qp, u32 usec);
+void berth_req_wait_moving(struct berth_qp *qp);
 void berth_req_rnr(struct berth_qp *qp, u8 timer_code);
 void berth_req_go_back(struct berth_qp *qp);
 void berth_req_progress(struct berth_qp *qp);

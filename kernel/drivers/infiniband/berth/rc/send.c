@@ -221,7 +221,7 @@ static int fill(struct berth_qp *qp, const struct plan *p, u8 *at, bool ackreq)
 	n = berth_landing_gather(at + hdr, (struct berth_segs){ qp->sq.seg, n }, p->offset,
 				 p->payload);
 	if (n == -EAGAIN)
-		berth_req_wait(qp, 1000);
+		berth_req_wait_moving(qp);
 	else if (n)
 		p->wqe->status = IB_WC_LOC_PROT_ERR;
 	memset(at + hdr + p->payload, 0, pad);
