@@ -7,6 +7,8 @@
 #include <linux/build_bug.h>
 #include <linux/minmax.h>
 
+#define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
+
 #ifndef ARRAY_SIZE
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #endif

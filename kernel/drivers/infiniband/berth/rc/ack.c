@@ -13,6 +13,7 @@
 #include "../wire/bth.h"
 #include "../wire/packet.h"
 #include "ack.h"
+#include "flight.h"
 #include "req.h"
 
 /* Whether a PSN is one that we sent and that is not acknowledged yet. */
@@ -51,6 +52,7 @@ static bool acknowledge(struct berth_qp *qp, u32 psn)
 {
 	struct berth_sq *sq = &qp->sq;
 	bool moved = false, whole = true;
+	u32 una = sq->una;
 
 	while (sq->tail != sq->head && !READ_ONCE(qp->failed)) {
 		struct berth_swqe *wqe = berth_sq_slot(sq, sq->tail);
@@ -77,6 +79,7 @@ static bool acknowledge(struct berth_qp *qp, u32 psn)
 		berth_sq_complete(qp, IB_WC_SUCCESS);
 	}
 	if (moved) {
+		berth_flight_grow(sq, qp->mtu, berth_psn_cmp(sq->una, una));
 		berth_req_progress(qp);
 		skip_acknowledged(qp);
 	}
@@ -88,6 +91,7 @@ static void read_lost(struct berth_qp *qp)
 {
 	if (qp->sq.read_lost)
 		return;
+	berth_flight_lost(&qp->sq);
 	retransmit(qp);
 	qp->sq.read_lost = true;
 }
@@ -105,6 +109,7 @@ static void nak(struct berth_qp *qp, u8 code)
 			return;
 		}
 		sq->retry_left--;
+		berth_flight_lost(sq);
 		retransmit(qp);
 		return;
 	case BERTH_NAK_INVALID_REQUEST:
@@ -195,6 +200,7 @@ static void read_data(struct berth_qp *qp, const struct berth_packet *pkt,
 	}
 	berth_count_add(qp->dev, BERTH_CNT_RX_BYTES, pkt->payload_len);
 	sq->una = berth_psn_add(pkt->psn, 1);
+	berth_flight_grow(sq, qp->mtu, 1);
 	pop_reads(sq);
 	berth_req_progress(qp);
 	if (sq->una == berth_psn_add(wqe->first_psn, wqe->psns))

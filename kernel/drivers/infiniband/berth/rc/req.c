@@ -17,6 +17,7 @@
 #include "../stats.h"
 #include "../trace.h"
 #include "../wire/bth.h"
+#include "flight.h"
 #include "local.h"
 #include "req.h"
 #include "send.h"
@@ -33,6 +34,7 @@ void berth_req_reset(struct berth_qp *qp, u32 psn)
 	sq->psn = psn;
 	sq->una = psn;
 	sq->sent = psn;
+	berth_flight_reset(sq, qp->mtu);
 	sq->reads = 0;
 	sq->read_lost = false;
 	sq->waiting = false;
@@ -305,6 +307,7 @@ static void timed_out(struct berth_qp *qp)
 	sq->read_lost = false;
 	sq->deadline = jiffies + ack_timeout(qp);
 	berth_count(qp->dev, BERTH_CNT_RETRANSMITS);
+	berth_flight_timed_out(sq);
 	berth_req_go_back(qp);
 	arm(sq, sq->deadline);
 }

@@ -18,9 +18,7 @@
 #include "req.h"
 #include "send.h"
 
-/* Bytes that may be on their way, and in one read request; both in whole packets. */
-#define WINDOW_BYTES	(512U << 10)
-#define WINDOW_MIN	16
+/* Bytes in one read request, in whole packets. */
 #define READ_BYTES	(128U << 10)
 
 /* A position in the SQ. */
@@ -120,11 +118,6 @@ static struct plan plan_packet(const struct berth_qp *qp, struct place *at)
 	return p;
 }
 
-static u32 window(const struct berth_qp *qp)
-{
-	return max(WINDOW_BYTES / qp->mtu, (u32)WINDOW_MIN);
-}
-
 /* May the packet at a place be sent now? Takes WQEs from the ring and starts them. */
 static bool may_send(struct berth_qp *qp, const struct place *at, u32 reads)
 {
@@ -147,7 +140,7 @@ static bool may_send(struct berth_qp *qp, const struct place *at, u32 reads)
 	if (wqe->opcode == BERTH_WR_READ && reads >= sq->max_rd_atomic)
 		return false;
 	ahead = berth_psn_cmp(berth_req_psn(qp, wqe, at->offset), sq->una);
-	return ahead < (s32)window(qp);
+	return ahead < (s32)sq->flight;
 }
 
 /* How many packets from the current place on may leave as one burst. */

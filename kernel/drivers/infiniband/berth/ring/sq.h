@@ -56,6 +56,9 @@ struct berth_sq {
 	u32 psn;		/* of the next WQE to start */
 	u32 una;		/* oldest PSN that is not acknowledged, or whose data has not come */
 	u32 sent;		/* PSN behind the furthest that was ever sent */
+	u32 flight;		/* packets that may be on their way (rc/flight.h) */
+	u32 flight_fast;	/* below it, flight grows fast */
+	u32 flight_lost;	/* losses before this PSN have been counted */
 	int cpu;		/* that sent last */
 	u8 retry_left;
 	u8 rnr_left;
