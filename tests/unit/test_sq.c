@@ -25,6 +25,7 @@ static int setup(void **state)
 	qp.send_cq = (struct berth_cq *)&qp;
 	qp.sig_all = true;
 	qp.qpn = 77;
+	qp.transport = &test_transport;
 	assert_int_equal(berth_sq_init(&qp, &cap), 0);
 	ring = calloc(qp.sq.entries, qp.sq.ring_stride);
 	assert_non_null(ring);

@@ -12,9 +12,8 @@
 #define BERTH_OBJ_CQ_H
 #define BERTH_OBJ_QP_H
 #define BERTH_OBJ_QP_STATE_H
-#define BERTH_RC_REQ_H
-#define BERTH_RC_RSP_H
 #define BERTH_TRACE_H
+#define BERTH_TRANSPORT_H
 
 #include <linux/mm.h>
 #include "ring/sq.h"
@@ -26,7 +25,12 @@ struct berth_seg {
 	u64 nothing;
 };
 
+struct berth_transport {
+	bool (*takes)(const struct berth_send_wqe *wqe);
+};
+
 struct berth_qp {
+	const struct berth_transport *transport;
 	struct berth_cq *send_cq;
 	struct berth_cq *recv_cq;
 	u32 qpn;
@@ -41,9 +45,5 @@ struct berth_qp {
 
 bool berth_cq_post(struct berth_cq *cq, const struct berth_cqe *cqe);
 void berth_qp_fail_locked(struct berth_qp *qp, int event);
-void berth_req_timer(struct timer_list *timer);
-enum hrtimer_restart berth_req_resume(struct hrtimer *timer);
-void berth_req_work(struct work_struct *work);
-void berth_rsp_work(struct work_struct *work);
 
 #endif /* BERTH_RING_WORLD_H */

@@ -28,7 +28,7 @@
 #include <net/xfrm.h>
 #include <rdma/ib_verbs.h>
 #include "../compat.h"
-#include "../rc/rx.h"
+#include "../obj/rx.h"
 #include "../wire/icrc.h"
 #include "netns.h"
 

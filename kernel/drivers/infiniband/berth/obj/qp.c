@@ -12,9 +12,8 @@
 #include <linux/random.h>
 #include <linux/xarray.h>
 #include <rdma/uverbs_ioctl.h>
-#include "../rc/req.h"
-#include "../rc/rsp.h"
 #include "../stats.h"
+#include "../transport.h"
 #include "cq.h"
 #include "qp_state.h"
 #include "shared.h"
@@ -104,14 +103,15 @@ void berth_qp_ring(struct berth_qp *qp, u32 queues)
 		spin_unlock_bh(&qp->rq.lock);
 	}
 	if (queues & BERTH_RING_SQ)
-		berth_req_kick(qp);
+		qp->transport->kick(qp);
 }
 
 static int check_init(const struct ib_qp_init_attr *init)
 {
 	const struct ib_qp_cap *cap = &init->cap;
 
-	if (init->qp_type != IB_QPT_RC || init->create_flags || init->srq || init->rwq_ind_tbl)
+	if (!berth_transport_find(init->qp_type) || init->create_flags || init->srq ||
+	    init->rwq_ind_tbl)
 		return -EOPNOTSUPP;
 	if (!init->send_cq || !init->recv_cq)
 		return -EINVAL;
@@ -169,6 +169,7 @@ static struct berth_qp *alloc_memory(struct ib_qp *ib, const struct ib_qp_init_a
 	qp->dev = berth_dev(ib->device);
 	qp->ib = ib;
 	qp->pd = ib->pd;
+	qp->transport = berth_transport_find(init->qp_type);
 	qp->send_cq = berth_cq(init->send_cq);
 	qp->recv_cq = berth_cq(init->recv_cq);
 	qp->uctx = udata ? rdma_udata_to_drv_context(udata, struct berth_ucontext, ib) : NULL;
@@ -180,7 +181,8 @@ static struct berth_qp *alloc_memory(struct ib_qp *ib, const struct ib_qp_init_a
 	init_completion(&qp->drained);
 	mutex_init(&qp->state_mutex);
 
-	/* Both initialise their locks, timers and works first: free_memory() fits from here on. */
+	qp->transport->setup(qp);
+	/* Both initialise their locks first: free_memory() fits from here on. */
 	err = berth_sq_init(qp, &init->cap);
 	if (!err)
 		err = berth_rq_init(qp, &init->cap);
@@ -205,11 +207,7 @@ static void unpublish(struct berth_qp *qp)
 	xa_erase(&qps, qp->qpn);
 	berth_qp_put(qp);
 	wait_for_completion(&qp->drained);
-	/* Timers and works hold no reference; in RESET none starts a timer, but timers start works. */
-	hrtimer_cancel(&qp->sq.wait);
-	timer_shutdown_sync(&qp->sq.timer);
-	cancel_work_sync(&qp->sq.work);
-	cancel_work_sync(&qp->rq.work);
+	qp->transport->shutdown(qp);
 }
 
 int berth_qp_create(struct ib_qp *ib, struct ib_qp_init_attr *init, struct ib_udata *udata)

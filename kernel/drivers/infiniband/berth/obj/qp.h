@@ -28,12 +28,14 @@
 
 struct berth_cq;
 struct berth_shared;
+struct berth_transport;
 struct berth_ucontext;
 
 struct berth_qp {
 	struct berth_dev *dev;
 	struct ib_qp *ib;		/* valid while a reference is held */
 	struct ib_pd *pd;
+	const struct berth_transport *transport;
 	struct berth_cq *send_cq;
 	struct berth_cq *recv_cq;
 	struct berth_ucontext *uctx;	/* NULL: a kernel consumer's */

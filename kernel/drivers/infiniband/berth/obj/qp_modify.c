@@ -6,8 +6,7 @@
  *
  * Context: process, state_mutex held throughout.
  */
-#include "../rc/req.h"
-#include "../rc/rsp.h"
+#include "../transport.h"
 #include "../wire/bth.h"
 #include "qp_state.h"
 
@@ -87,7 +86,7 @@ static void apply_requester(struct berth_qp *qp, const struct ib_qp_attr *attr, 
 	if (mask & IB_QP_MAX_QP_RD_ATOMIC)
 		qp->attr.max_rd_atomic = sq->max_rd_atomic = attr->max_rd_atomic;
 	if (mask & IB_QP_SQ_PSN)
-		berth_req_reset(qp, attr->sq_psn & BERTH_PSN_MASK);
+		qp->transport->reset_requester(qp, attr->sq_psn & BERTH_PSN_MASK);
 }
 
 static void apply_responder(struct berth_qp *qp, const struct ib_qp_attr *attr, int mask)
@@ -101,7 +100,7 @@ static void apply_responder(struct berth_qp *qp, const struct ib_qp_attr *attr, 
 	if (mask & IB_QP_MAX_DEST_RD_ATOMIC)
 		qp->attr.max_dest_rd_atomic = rq->max_rd_atomic = attr->max_dest_rd_atomic;
 	if (mask & IB_QP_RQ_PSN)
-		berth_rsp_reset(qp, attr->rq_psn & BERTH_PSN_MASK);
+		qp->transport->reset_responder(qp, attr->rq_psn & BERTH_PSN_MASK);
 }
 
 /* Everything at once, so that a packet sees the QP before or after, never in between. */
@@ -153,12 +152,10 @@ static int modify(struct berth_qp *qp, const struct ib_qp_attr *attr, int mask)
 
 	/* What was swapped out: packets that are being handled may still use its route (RCU). */
 	berth_path_fini(&path);
-	if (next == IB_QPS_RESET) {
-		hrtimer_cancel(&qp->sq.wait);
-		timer_delete_sync(&qp->sq.timer);
-	}
+	if (next == IB_QPS_RESET)
+		qp->transport->quiesce(qp);
 	if (next == IB_QPS_RTS || next == IB_QPS_SQD)
-		berth_req_kick(qp);
+		qp->transport->kick(qp);
 	return 0;
 }
 

@@ -4,8 +4,6 @@
  *
  * Context: process or softirq. berth_qp_set_state() wants both locks; berth_qp_settle() takes them.
  */
-#include "../rc/req.h"
-#include "../rc/rsp.h"
 #include "../trace.h"
 #include "qp_state.h"
 

@@ -9,7 +9,6 @@
 #include "../obj/cq.h"
 #include "../obj/qp.h"
 #include "../obj/qp_state.h"
-#include "../rc/rsp.h"
 #include "../trace.h"
 
 u32 berth_rq_ring_stride(const struct ib_qp_cap *cap)
@@ -22,7 +21,6 @@ int berth_rq_init(struct berth_qp *qp, const struct ib_qp_cap *cap)
 	struct berth_rq *rq = &qp->rq;
 
 	spin_lock_init(&rq->lock);
-	INIT_WORK(&rq->work, berth_rsp_work);
 	if (cap->max_recv_wr) {
 		rq->entries = roundup_pow_of_two(cap->max_recv_wr);
 		rq->max_sge = max(cap->max_recv_sge, 1U);

@@ -10,8 +10,8 @@
 #include "../obj/cq.h"
 #include "../obj/qp.h"
 #include "../obj/qp_state.h"
-#include "../rc/req.h"
 #include "../trace.h"
+#include "../transport.h"
 
 #define SUPPORTED_FLAGS \
 	(BERTH_WR_SIGNALED | BERTH_WR_SOLICITED | BERTH_WR_FENCE | BERTH_WR_INLINE)
@@ -32,10 +32,6 @@ int berth_sq_init(struct berth_qp *qp, const struct ib_qp_cap *cap)
 	struct berth_sq *sq = &qp->sq;
 
 	spin_lock_init(&sq->lock);
-	timer_setup(&sq->timer, berth_req_timer, 0);
-	hrtimer_init(&sq->wait, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
-	sq->wait.function = berth_req_resume;
-	INIT_WORK(&sq->work, berth_req_work);
 	if (!cap->max_send_wr)
 		return 0;
 
@@ -79,9 +75,11 @@ void berth_sq_reset(struct berth_qp *qp)
 	sq->draining = false;
 }
 
-static u8 validate(const struct berth_sq *sq, const struct berth_send_wqe *wqe)
+static u8 validate(const struct berth_qp *qp, const struct berth_send_wqe *wqe)
 {
-	if (wqe->flags & ~SUPPORTED_FLAGS || wqe->reserved0)
+	const struct berth_sq *sq = &qp->sq;
+
+	if (wqe->flags & ~SUPPORTED_FLAGS || wqe->reserved0 || !qp->transport->takes(wqe))
 		return IB_WC_LOC_QP_OP_ERR;
 	switch (wqe->opcode) {
 	case BERTH_WR_SEND:
@@ -174,7 +172,7 @@ bool berth_sq_fetch(struct berth_qp *qp)
 	slot->num_sge = wqe.num_sge;
 	slot->length = 0;
 	slot->psns = 0;
-	slot->status = validate(sq, &wqe);
+	slot->status = validate(qp, &wqe);
 	if (slot->status == IB_WC_SUCCESS) {
 		if (wqe.flags & BERTH_WR_INLINE) {
 			slot->length = wqe.inline_len;

@@ -5,26 +5,19 @@
  * follows once, when the lock is dropped.
  *
  * Whatever a peer sends, a packet reaches a QP only when its length, opcode and ICRC are right, and
- * when it comes from the peer's address to ours, in our network namespace. Everything else is
- * counted and dropped.
+ * when the QP's transport takes packets from there. Everything else is counted and dropped.
  *
  * Context: softirq, rcu_read_lock held.
  */
-#include <net/ipv6.h>
 #include "../net/netns.h"
-#include "../obj/qp_state.h"
 #include "../stats.h"
 #include "../trace.h"
+#include "../transport.h"
 #include "../wire/cursor.h"
 #include "../wire/icrc.h"
 #include "../wire/packet.h"
-#include "ack.h"
-#include "req.h"
-#include "rsp.h"
+#include "qp_state.h"
 #include "rx.h"
-
-/* Bursts of read responses sent from softirq. */
-#define SOFTIRQ_BURSTS	4
 
 enum side {
 	SIDE_NONE,
@@ -62,19 +55,18 @@ static void leave_requester(struct hold *hold)
 {
 	unlock_side(hold);
 	berth_qp_settle(hold->qp);
-	berth_req_softirq(hold->qp);
+	hold->qp->transport->proceed(hold->qp);
 }
 
 static void leave_responder(struct hold *hold)
 {
-	bool reads;
+	const struct berth_transport *transport = hold->qp->transport;
+	bool more = transport->answer && transport->answer(hold->qp);
 
-	berth_rsp_answer(hold->qp);
-	reads = hold->qp->rq.read_count;
 	unlock_side(hold);
 	berth_qp_settle(hold->qp);
-	if (reads)
-		berth_read_run(hold->qp, SOFTIRQ_BURSTS);
+	if (more)
+		transport->answer_more(hold->qp);
 }
 
 static void leave(struct hold *hold)
@@ -106,20 +98,6 @@ static bool find_qp(struct hold *hold, u32 qpn)
 	return hold->qp;
 }
 
-static bool from_peer(const struct berth_qp *qp, const struct berth_rx *rx)
-{
-	const struct berth_path *path = &qp->path;
-
-	if (path->family != rx->family || dev_net(qp->dev->ndev) != rx->net)
-		return false;
-	if (rx->family == AF_INET)
-		return path->daddr.v4 == rx->saddr.v4 && path->saddr.v4 == rx->daddr.v4;
-	if (path->oif && path->oif != rx->iif)
-		return false;
-	return ipv6_addr_equal(&path->daddr.v6, &rx->saddr.v6) &&
-	       ipv6_addr_equal(&path->saddr.v6, &rx->daddr.v6);
-}
-
 static bool icrc_ok(const struct berth_rx *rx, const struct berth_cursor *at, u32 segment,
 		    const void *hdr, u32 len)
 {
@@ -144,20 +122,23 @@ static void segment(struct hold *hold, const struct berth_rx *rx, struct berth_c
 	struct berth_cursor c = at;
 	u8 hdr[BERTH_HDR_MAX];
 	u32 avail = min_t(u32, len, sizeof(hdr));
+	const struct berth_transport *transport;
 	bool request;
 
 	if (berth_cursor_pull(&c, hdr, avail) || berth_packet_parse(&pkt, hdr, avail, len))
 		goto malformed;
-	if (pkt.op->flags & BERTH_OP_UD || !find_qp(hold, pkt.qpn))
+	if (!find_qp(hold, pkt.qpn))
 		return;
 	if (!icrc_ok(rx, &at, index, hdr, len)) {
 		berth_count(hold->qp->dev, BERTH_CNT_RX_BAD_ICRC);
 		return;
 	}
 
+	transport = hold->qp->transport;
 	request = pkt.op->flags & BERTH_OP_REQUEST;
 	enter(hold, request ? SIDE_RESPONDER : SIDE_REQUESTER);
-	if (!from_peer(hold->qp, rx) || (pkt.pkey | 0x8000) != BERTH_DEFAULT_PKEY) {
+	if (!transport->accepts(hold->qp, &pkt, rx) || (!request && !transport->response) ||
+	    (pkt.pkey | 0x8000) != BERTH_DEFAULT_PKEY) {
 		berth_count(hold->qp->dev, BERTH_CNT_RX_NO_QP);
 		return;
 	}
@@ -166,9 +147,9 @@ static void segment(struct hold *hold, const struct berth_rx *rx, struct berth_c
 	c = at;
 	berth_cursor_skip(&c, pkt.hdr_len);
 	if (request)
-		berth_rsp_packet(hold->qp, &pkt, &c);
+		transport->request(hold->qp, &pkt, &c, rx);
 	else
-		berth_ack_packet(hold->qp, &pkt, &c);
+		transport->response(hold->qp, &pkt, &c);
 	return;
 
 malformed:

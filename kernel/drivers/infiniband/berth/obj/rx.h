@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Where packets enter: checks each segment and hands it to the requester or responder of its QP. */
-#ifndef BERTH_RC_RX_H
-#define BERTH_RC_RX_H
+/* Where packets enter: checks each segment and hands it to the transport of its QP. */
+#ifndef BERTH_OBJ_RX_H
+#define BERTH_OBJ_RX_H
 
 struct sk_buff;
 struct berth_rx;

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Which transport serves a type of QP. Read-only data, any context. */
+#include "rc/rc.h"
+#include "transport.h"
+
+/**
+ * berth_transport_find - the transport of a type of QP
+ * @type: of the QP
+ *
+ * Return: its table, or NULL: there is none.
+ */
+const struct berth_transport *berth_transport_find(enum ib_qp_type type)
+{
+	switch (type) {
+	case IB_QPT_RC:
+		return &berth_rc_transport;
+	default:
+		return NULL;
+	}
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a transport is to the objects: the only way by which QPs, rings and received packets reach
+ * the code of a service type. rc/ and ud/ each offer one table and know nothing of each other.
+ *
+ * Locks are those of obj/qp.h; a QP's transport is set when it is created and stays.
+ */
+#ifndef BERTH_TRANSPORT_H
+#define BERTH_TRANSPORT_H
+
+#include <rdma/ib_verbs.h>
+
+struct berth_cursor;
+struct berth_packet;
+struct berth_qp;
+struct berth_rx;
+struct berth_send_wqe;
+
+/**
+ * struct berth_transport - one service type
+ * @sq_error: state to which an error of the requester leads: IB_QPS_ERR, or IB_QPS_SQE where the
+ *	receive queue goes on (IBTA volume 1, 10.3.1)
+ * @setup: prepare timers and works of a QP that nobody knows yet
+ * @quiesce: stop timers; nobody starts them again before the next modify (process context)
+ * @shutdown: stop timers and works for good (process context)
+ * @takes: whether a send WQE is one of this service (sq.lock held; the private copy)
+ * @kick: work was posted, or may go on (process context, no lock of the QP held)
+ * @reset_requester: begin at a PSN (sq.lock held)
+ * @reset_responder: expect a PSN (rq.lock held)
+ * @accepts: whether a packet comes from where the QP takes it from (sq.lock or rq.lock held)
+ * @request: handle a request packet (rq.lock held)
+ * @response: handle a response packet (sq.lock held); NULL: there are none
+ * @answer: send what the requests that were handled call for (rq.lock held); returns whether
+ *	@answer_more has to be called after the lock was dropped; NULL: nothing is answered
+ * @answer_more: see @answer (softirq)
+ * @proceed: responses were handled: the requester may go on (softirq, no lock held)
+ */
+struct berth_transport {
+	enum ib_qp_state sq_error;
+	void (*setup)(struct berth_qp *qp);
+	void (*quiesce)(struct berth_qp *qp);
+	void (*shutdown)(struct berth_qp *qp);
+	bool (*takes)(const struct berth_send_wqe *wqe);
+	void (*kick)(struct berth_qp *qp);
+	void (*reset_requester)(struct berth_qp *qp, u32 psn);
+	void (*reset_responder)(struct berth_qp *qp, u32 psn);
+	bool (*accepts)(const struct berth_qp *qp, const struct berth_packet *pkt,
+			const struct berth_rx *rx);
+	void (*request)(struct berth_qp *qp, const struct berth_packet *pkt,
+			struct berth_cursor *payload, const struct berth_rx *rx);
+	void (*response)(struct berth_qp *qp, const struct berth_packet *pkt,
+			 struct berth_cursor *payload);
+	bool (*answer)(struct berth_qp *qp);
+	void (*answer_more)(struct berth_qp *qp);
+	void (*proceed)(struct berth_qp *qp);
+};
+
+const struct berth_transport *berth_transport_find(enum ib_qp_type type);
+
+#endif
