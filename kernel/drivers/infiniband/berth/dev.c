@@ -23,6 +23,7 @@
 #include "net/gid.h"
 #include "net/netns.h"
 #include "obj/cq.h"
+#include "obj/kernel_verbs.h"
 #include "obj/mr.h"
 #include "obj/pd.h"
 #include "obj/qp.h"
@@ -155,12 +156,16 @@ static const struct ib_device_ops dev_ops = {
 	.mmap = berth_shared_mmap,
 	.mmap_free = berth_shared_mmap_free,
 	.modify_qp = berth_qp_modify,
+	.poll_cq = berth_poll_cq,
+	.post_recv = berth_post_recv,
+	.post_send = berth_post_send,
 	.query_device = query_device,
 	.query_pkey = berth_port_query_pkey,
 	.query_port = berth_port_query,
 	.query_qp = berth_qp_query,
 	.reg_user_mr = berth_mr_reg_user,
 	.reg_user_mr_dmabuf = berth_mr_reg_dmabuf,
+	.req_notify_cq = berth_req_notify_cq,
 
 	INIT_RDMA_OBJ_SIZE(ib_cq, berth_cq, ib),
 	INIT_RDMA_OBJ_SIZE(ib_pd, berth_pd, ib),

@@ -15,6 +15,7 @@ typedef struct {
 
 #define barrier()		__asm__ volatile("" : : : "memory")
 #define smp_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define smp_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
 
 #endif /* BERTH_COMPAT_SPINLOCK_H */

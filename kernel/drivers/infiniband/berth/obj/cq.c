@@ -87,6 +87,7 @@ int berth_cq_create(struct ib_cq *ib, const struct ib_cq_init_attr *attr,
 		return ret;
 
 	spin_lock_init(&cq->lock);
+	spin_lock_init(&cq->poll_lock);
 	cq->entries = roundup_pow_of_two(attr->cqe);
 	cq->shared = berth_shared_alloc(uctx ? &uctx->ib : NULL,
 					sizeof(*cq->ring) + cq->entries * sizeof(*cq->cqes));

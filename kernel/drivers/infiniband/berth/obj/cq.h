@@ -6,9 +6,7 @@
  * the process writes is used only to detect overflow. berth_cq_post() is called with bottom halves
  * disabled from any queue; cq->lock nests inside the locks of a QP.
  *
- * There is no poll_cq and no req_notify_cq: processes poll and arm in the ring themselves. Without
- * these two the core does not offer the device to kernel consumers, which would also need
- * fast registration (alloc_mr, REG_MR).
+ * Processes poll and arm in the ring themselves, kernel consumers by kernel_verbs.c.
  */
 #ifndef BERTH_OBJ_CQ_H
 #define BERTH_OBJ_CQ_H
@@ -31,6 +29,7 @@ struct berth_cq {
 	u32 prod;
 	u32 cons;			/* as last read from the ring; prod - cons <= entries */
 	bool overflow;			/* an entry was lost: the CQ takes no more, for good */
+	spinlock_t poll_lock;		/* cons of a kernel consumer's ring */
 };
 
 static inline struct berth_cq *berth_cq(struct ib_cq *ib)

@@ -15,6 +15,7 @@
 #include "../stats.h"
 #include "../transport.h"
 #include "cq.h"
+#include "kernel_verbs.h"
 #include "qp_state.h"
 #include "shared.h"
 #include "ucontext.h"
@@ -153,6 +154,7 @@ static int rings_alloc(struct berth_qp *qp, struct berth_create_qp_resp *resp)
 
 static void free_memory(struct berth_qp *qp)
 {
+	kfree(qp->kernel);
 	berth_rq_fini(qp);
 	berth_sq_fini(qp);
 	kfree_rcu(qp, rcu);
@@ -186,6 +188,8 @@ static struct berth_qp *alloc_memory(struct ib_qp *ib, const struct ib_qp_init_a
 	err = berth_sq_init(qp, &init->cap);
 	if (!err)
 		err = berth_rq_init(qp, &init->cap);
+	if (!err && !udata)
+		err = berth_kqp_init(qp);
 	if (err) {
 		free_memory(qp);
 		return ERR_PTR(err);
@@ -207,6 +211,7 @@ static void unpublish(struct berth_qp *qp)
 	xa_erase(&qps, qp->qpn);
 	berth_qp_put(qp);
 	wait_for_completion(&qp->drained);
+	berth_kqp_shutdown(qp);
 	qp->transport->shutdown(qp);
 }
 

@@ -27,6 +27,7 @@
 #include "../ring/rq.h"
 
 struct berth_cq;
+struct berth_kqp;
 struct berth_shared;
 struct berth_transport;
 struct berth_ucontext;
@@ -39,6 +40,7 @@ struct berth_qp {
 	struct berth_cq *send_cq;
 	struct berth_cq *recv_cq;
 	struct berth_ucontext *uctx;	/* NULL: a kernel consumer's */
+	struct berth_kqp *kernel;	/* of a kernel consumer, else NULL */
 	u32 qpn;
 	u32 dest_qpn;
 	enum ib_qp_state state;		/* written under sq.lock and rq.lock */

@@ -65,11 +65,6 @@ void berth_rq_reset(struct berth_qp *qp)
 	rq->read_count = 0;
 }
 
-static const void *ring_entry(const struct berth_rq *rq, u32 counter)
-{
-	return rq->ring + (size_t)(counter & (rq->entries - 1)) * rq->stride;
-}
-
 /* Entries that the process has posted and we have not taken; -EINVAL when it says nonsense. */
 static int posted(const struct berth_qp *qp)
 {
@@ -77,6 +72,12 @@ static int posted(const struct berth_qp *qp)
 	u32 n = smp_load_acquire(&qp->ring->rq_prod) - qp->rq.head;
 
 	return n > qp->rq.entries ? -EINVAL : n;
+}
+
+/* The entry at head was copied. Release: pairs with berth_post_recv(), which overwrites it then. */
+static void leave_entry(struct berth_rq *rq)
+{
+	smp_store_release(&rq->head, rq->head + 1);
 }
 
 /**
@@ -102,19 +103,21 @@ int berth_rq_take(struct berth_qp *qp)
 	if (n <= 0)
 		return n ? n : -EAGAIN;
 
-	entry = ring_entry(rq, rq->head);
+	entry = berth_rq_entry(rq, rq->head);
 	memcpy(&wqe, entry, sizeof(wqe));
 	barrier();	/* from here on only the copy */
-	rq->index = rq->head++;
+	rq->index = rq->head;
 	rq->held = true;
 	rq->wr_id = wqe.wr_id;
 	rq->num_sge = 0;
 	rq->capacity = 0;
-	if (wqe.num_sge > rq->max_sge || wqe.reserved)
+	if (wqe.num_sge > rq->max_sge || wqe.reserved) {
+		leave_entry(rq);
 		return -EINVAL;
+	}
 
 	memcpy(rq->sge, entry + sizeof(wqe), wqe.num_sge * sizeof(struct berth_sge));
-	barrier();
+	leave_entry(rq);
 	for (i = 0; i < wqe.num_sge; i++)
 		total += rq->sge[i].length;
 	rq->num_sge = wqe.num_sge;
@@ -177,9 +180,12 @@ void berth_rq_flush(struct berth_qp *qp)
 		flush_one(qp, rq->wr_id, rq->index);
 	}
 	for (n = posted(qp); n > 0; n--) {
-		const struct berth_recv_wqe *wqe = ring_entry(rq, rq->head);
+		const struct berth_recv_wqe *wqe = berth_rq_entry(rq, rq->head);
 
-		flush_one(qp, READ_ONCE(wqe->wr_id), rq->head);
-		rq->head++;
+		u64 wr_id = READ_ONCE(wqe->wr_id);
+		u32 counter = rq->head;
+
+		leave_entry(rq);
+		flush_one(qp, wr_id, counter);
 	}
 }

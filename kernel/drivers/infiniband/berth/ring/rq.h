@@ -34,7 +34,7 @@ struct berth_rq {
 	u32 entries;		/* of the ring, power of two; 0: no RQ */
 	u32 stride;
 	u32 max_sge;
-	const void *ring;	/* shared; read once per entry */
+	void *ring;		/* shared; the kernel reads each entry once */
 	u32 head;		/* next ring counter to take */
 
 	/* The WQE in use; sge and seg hold max_sge entries. */
@@ -68,6 +68,12 @@ struct berth_rq {
 	struct berth_read read[BERTH_MAX_RD_ATOMIC];
 	struct work_struct work;
 };
+
+/* Where the entry of a ring counter lies in the shared ring. */
+static inline void *berth_rq_entry(const struct berth_rq *rq, u32 counter)
+{
+	return rq->ring + (size_t)(counter & (rq->entries - 1)) * rq->stride;
+}
 
 int berth_rq_init(struct berth_qp *qp, const struct ib_qp_cap *cap);
 void berth_rq_fini(struct berth_qp *qp);

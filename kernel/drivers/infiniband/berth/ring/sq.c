@@ -117,11 +117,6 @@ static u8 sum_length(struct berth_swqe *slot)
 	return IB_WC_SUCCESS;
 }
 
-static const void *ring_entry(const struct berth_sq *sq, u32 counter)
-{
-	return sq->ring + (size_t)(counter & (sq->entries - 1)) * sq->ring_stride;
-}
-
 /* Entries that the process has posted and we have not taken; -EINVAL when it says nonsense. */
 static int posted(const struct berth_qp *qp)
 {
@@ -158,7 +153,7 @@ bool berth_sq_fetch(struct berth_qp *qp)
 		return false;
 	}
 
-	entry = ring_entry(sq, sq->head);
+	entry = berth_sq_entry(sq, sq->head);
 	memcpy(&wqe, entry, sizeof(wqe));
 	barrier();	/* from here on only the copy */
 
@@ -204,6 +199,18 @@ static bool post_cqe(struct berth_qp *qp, u64 wr_id, u8 opcode, u32 length, u32 
 	return berth_cq_post(qp->send_cq, &cqe);
 }
 
+/*
+ * The oldest slot is done. Before its completion is seen: a kernel consumer posts anew when it sees
+ * it, and goes by tail. Release: pairs with berth_post_send(), which writes to the ring then.
+ */
+static u32 leave_slot(struct berth_sq *sq)
+{
+	u32 counter = sq->tail;
+
+	smp_store_release(&sq->tail, counter + 1);
+	return counter;
+}
+
 /**
  * berth_sq_complete - the oldest WQE is done
  * @qp: queue pair, sq.lock held, at least one private WQE
@@ -215,13 +222,14 @@ void berth_sq_complete(struct berth_qp *qp, enum ib_wc_status status)
 {
 	struct berth_sq *sq = &qp->sq;
 	struct berth_swqe *slot = berth_sq_slot(sq, sq->tail);
+	u32 counter;
 
 	lockdep_assert_held(&sq->lock);
+	counter = leave_slot(sq);
 	if (status != IB_WC_SUCCESS || qp->sig_all || slot->flags & BERTH_WR_SIGNALED) {
-		if (!post_cqe(qp, slot->wr_id, slot->opcode, slot->length, sq->tail, status))
+		if (!post_cqe(qp, slot->wr_id, slot->opcode, slot->length, counter, status))
 			berth_qp_fail_locked(qp, IB_EVENT_QP_FATAL);
 	}
-	sq->tail++;
 	if ((s32)(sq->next - sq->tail) < 0) {
 		sq->next = sq->tail;
 		sq->offset = 0;
@@ -240,19 +248,18 @@ void berth_sq_flush(struct berth_qp *qp)
 	lockdep_assert_held(&sq->lock);
 	if (!sq->entries)
 		return;
-	for (; sq->tail != sq->head; sq->tail++) {
+	while (sq->tail != sq->head) {
 		struct berth_swqe *slot = berth_sq_slot(sq, sq->tail);
 
-		post_cqe(qp, slot->wr_id, slot->opcode, 0, sq->tail, IB_WC_WR_FLUSH_ERR);
+		post_cqe(qp, slot->wr_id, slot->opcode, 0, leave_slot(sq), IB_WC_WR_FLUSH_ERR);
 	}
 	for (n = posted(qp); n > 0; n--) {
-		const struct berth_send_wqe *wqe = ring_entry(sq, sq->head);
+		const struct berth_send_wqe *wqe = berth_sq_entry(sq, sq->head++);
+		u64 wr_id = READ_ONCE(wqe->wr_id);
+		u8 opcode = READ_ONCE(wqe->opcode);
 
-		post_cqe(qp, READ_ONCE(wqe->wr_id), READ_ONCE(wqe->opcode), 0, sq->head,
-			 IB_WC_WR_FLUSH_ERR);
-		sq->head++;
+		post_cqe(qp, wr_id, opcode, 0, leave_slot(sq), IB_WC_WR_FLUSH_ERR);
 	}
-	sq->tail = sq->head;
 	sq->next = sq->head;
 	sq->offset = 0;
 }

@@ -43,7 +43,7 @@ struct berth_sq {
 	u32 slot_stride;
 	u32 max_sge;
 	u32 max_inline;
-	const void *ring;	/* shared; read once per entry */
+	void *ring;		/* shared; the kernel reads each entry once */
 	void *slots;		/* private copies */
 	struct berth_seg *seg;	/* scratch of the requester, max_sge (at least 1) */
 
@@ -81,6 +81,12 @@ struct berth_sq {
 static inline struct berth_swqe *berth_sq_slot(const struct berth_sq *sq, u32 counter)
 {
 	return sq->slots + (size_t)(counter & (sq->entries - 1)) * sq->slot_stride;
+}
+
+/* Where the entry of a ring counter lies in the shared ring. */
+static inline void *berth_sq_entry(const struct berth_sq *sq, u32 counter)
+{
+	return sq->ring + (size_t)(counter & (sq->entries - 1)) * sq->ring_stride;
 }
 
 int berth_sq_init(struct berth_qp *qp, const struct ib_qp_cap *cap);
