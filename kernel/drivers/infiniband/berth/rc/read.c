@@ -13,7 +13,7 @@
 #include "../stats.h"
 #include "../wire/bth.h"
 #include "../wire/packet.h"
-#include "burst.h"
+#include "../net/burst.h"
 #include "rsp.h"
 
 /* Bursts that the worker sends before it lets others run. */

@@ -12,7 +12,7 @@
 #include "../stats.h"
 #include "../wire/bth.h"
 #include "../wire/packet.h"
-#include "burst.h"
+#include "../net/burst.h"
 #include "rsp.h"
 
 /* To the state of a QP that has just come to RTR. */

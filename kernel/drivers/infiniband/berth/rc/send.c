@@ -14,7 +14,7 @@
 #include "../stats.h"
 #include "../wire/bth.h"
 #include "../wire/packet.h"
-#include "burst.h"
+#include "../net/burst.h"
 #include "req.h"
 #include "send.h"
 

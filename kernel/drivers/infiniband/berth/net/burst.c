@@ -11,12 +11,12 @@
  * tell from a lost packet, and retransmission deals with it.
  */
 #include <linux/gfp.h>
-#include "../net/path.h"
 #include "../stats.h"
 #include "../trace.h"
 #include "../wire/bth.h"
 #include "../wire/icrc.h"
 #include "burst.h"
+#include "path.h"
 
 #define LINEAR_MAX	1536
 #define BUF_ORDER	3	/* of buffers for many packets */
@@ -60,7 +60,7 @@ static int with_buffers(struct berth_burst *b, u32 order)
 {
 	int ret;
 
-	b->skb = berth_path_skb(&b->qp->path, 0);
+	b->skb = berth_path_skb(b->path, 0);
 	if (!b->skb)
 		return -ENOMEM;
 	ret = add_buffers(b, order);
@@ -72,29 +72,31 @@ static int with_buffers(struct berth_burst *b, u32 order)
 }
 
 /**
- * berth_burst_begin - memory for the packets of a burst
+ * berth_burst_begin_on - memory for the packets of a burst
  * @b: burst
  * @qp: queue pair; one of its locks is held
+ * @path: where to, stays until the burst is sent or cancelled
  * @count: packets, 1 to berth_burst_limit()
  * @seg_len: UDP payload of all packets but the last, bytes
  * @last_len: of the last, at most @seg_len
  *
  * Return: 0 or -ENOMEM (no memory or no route; counted).
  */
-int berth_burst_begin(struct berth_burst *b, struct berth_qp *qp, u32 count, u32 seg_len,
-		      u32 last_len)
+int berth_burst_begin_on(struct berth_burst *b, struct berth_qp *qp, struct berth_path *path,
+			 u32 count, u32 seg_len, u32 last_len)
 {
 	u32 total = (count - 1) * seg_len + last_len;
 	int ret;
 
 	b->qp = qp;
+	b->path = path;
 	b->seg_len = seg_len;
 	b->last_len = last_len;
 	b->count = count;
 	b->per_buf = 0;
 	b->bufs = 0;
 	if (total <= LINEAR_MAX) {
-		b->skb = berth_path_skb(&qp->path, total);
+		b->skb = berth_path_skb(path, total);
 		ret = b->skb ? 0 : -ENOMEM;
 		if (b->skb)
 			b->buf[0] = skb_put(b->skb, total);
@@ -106,6 +108,13 @@ int berth_burst_begin(struct berth_burst *b, struct berth_qp *qp, u32 count, u32
 	if (ret)
 		berth_count(qp->dev, BERTH_CNT_TX_NO_MEMORY);
 	return ret;
+}
+
+/* The same, to the peer of a connected QP. */
+int berth_burst_begin(struct berth_burst *b, struct berth_qp *qp, u32 count, u32 seg_len,
+		      u32 last_len)
+{
+	return berth_burst_begin_on(b, qp, &qp->path, count, seg_len, last_len);
 }
 
 /**
@@ -153,7 +162,7 @@ static void write_icrc(struct berth_burst *b, u16 id)
 		u32 len = packet_len(b, i), covered = len - BERTH_ICRC_LEN, crc;
 		__le32 icrc;
 
-		crc = berth_path_icrc(&b->qp->path, id + i, len, p, sizeof(struct berth_bth));
+		crc = berth_path_icrc(b->path, id + i, len, p, sizeof(struct berth_bth));
 		crc = berth_icrc_payload(crc, p + sizeof(struct berth_bth),
 					 covered - sizeof(struct berth_bth));
 		icrc = berth_icrc_final(crc);
@@ -178,10 +187,10 @@ void berth_burst_send(struct berth_burst *b, u32 count)
 			skb_trim(b->skb, count * b->seg_len);
 	}
 	size_fragments(b);
-	id = berth_path_headers(&qp->path, b->skb, b->count, b->seg_len);
+	id = berth_path_headers(b->path, b->skb, b->count, b->seg_len);
 	write_icrc(b, id);
 	trace_berth_tx(qp, berth_burst_packet(b, 0), b->count);
-	berth_path_xmit(&qp->path, b->skb);
+	berth_path_xmit(b->path, b->skb);
 }
 
 void berth_burst_cancel(struct berth_burst *b)

@@ -7,8 +7,8 @@
  * (with the number of packets that were filled) or cancel. Lives on the stack of its user, under the
  * lock of one side of the QP.
  */
-#ifndef BERTH_RC_BURST_H
-#define BERTH_RC_BURST_H
+#ifndef BERTH_NET_BURST_H
+#define BERTH_NET_BURST_H
 
 #include <linux/types.h>
 #include "../obj/qp.h"
@@ -19,6 +19,7 @@
 
 struct berth_burst {
 	struct berth_qp *qp;
+	struct berth_path *path;
 	struct sk_buff *skb;
 	u32 seg_len;		/* UDP payload of every packet but the last */
 	u32 last_len;		/* of the last */
@@ -30,6 +31,8 @@ struct berth_burst {
 
 int berth_burst_begin(struct berth_burst *b, struct berth_qp *qp, u32 count, u32 seg_len,
 		      u32 last_len);
+int berth_burst_begin_on(struct berth_burst *b, struct berth_qp *qp, struct berth_path *path,
+			 u32 count, u32 seg_len, u32 last_len);
 u8 *berth_burst_packet(const struct berth_burst *b, u32 i);
 void berth_burst_send(struct berth_burst *b, u32 count);
 void berth_burst_cancel(struct berth_burst *b);
