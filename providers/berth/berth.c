@@ -86,12 +86,14 @@ static void free_context(struct ibv_context *ibctx)
 /* Sorted as the structure. What is missing answers EOPNOTSUPP by libibverbs. */
 static const struct verbs_context_ops context_ops = {
 	.alloc_pd = berth_alloc_pd,
+	.create_ah = berth_create_ah,
 	.create_cq = berth_create_cq,
 	.create_cq_ex = berth_create_cq_ex,
 	.create_qp = berth_create_qp,
 	.create_qp_ex = berth_create_qp_ex,
 	.dealloc_pd = berth_dealloc_pd,
 	.dereg_mr = berth_dereg_mr,
+	.destroy_ah = berth_destroy_ah,
 	.destroy_cq = berth_destroy_cq,
 	.destroy_qp = berth_destroy_qp,
 	.free_context = free_context,

@@ -45,6 +45,11 @@ struct berth_pd {
 	struct ibv_pd pd;
 };
 
+struct berth_ah {
+	struct ibv_ah ah;
+	uint32_t number;		/* by which a work request names it */
+};
+
 struct berth_cq {
 	struct verbs_cq vcq;
 	struct berth_lock lock;		/* everything below */
@@ -79,6 +84,7 @@ struct berth_qp {
 	struct berth_qp_ring *ring;
 	int doorbell_fd;
 	uint8_t sig_all;		/* BERTH_WR_SIGNALED when every send is, or 0 */
+	bool datagrams;			/* every send names an address handle */
 
 	/* Between ibv_wr_start() and ibv_wr_complete(), under sq.lock. */
 	uint32_t wr_head;		/* next to build, sq.head until something was */
@@ -91,6 +97,11 @@ struct berth_qp {
 static inline struct berth_context *to_bctx(struct ibv_context *ibctx)
 {
 	return container_of(ibctx, struct berth_context, vctx.context);
+}
+
+static inline struct berth_ah *to_bah(struct ibv_ah *ibah)
+{
+	return container_of(ibah, struct berth_ah, ah);
 }
 
 static inline struct berth_cq *to_bcq(struct ibv_cq *ibcq)
@@ -156,6 +167,10 @@ struct ibv_mr *berth_reg_dmabuf_mr(struct ibv_pd *ibpd, uint64_t offset, size_t 
 				   uint64_t iova, int fd, int access);
 int berth_dereg_mr(struct verbs_mr *vmr);
 
+/* ah.c */
+struct ibv_ah *berth_create_ah(struct ibv_pd *ibpd, struct ibv_ah_attr *attr);
+int berth_destroy_ah(struct ibv_ah *ibah);
+
 /* cq.c and cq_ex.c */
 struct ibv_cq *berth_create_cq(struct ibv_context *ibctx, int cqe,
 			       struct ibv_comp_channel *channel, int comp_vector);
@@ -180,6 +195,8 @@ int berth_destroy_qp(struct ibv_qp *ibqp);
 	 IBV_QP_EX_WITH_SEND | IBV_QP_EX_WITH_SEND_WITH_IMM |		\
 	 IBV_QP_EX_WITH_RDMA_READ | IBV_QP_EX_WITH_SEND_WITH_INV)
 
+#define BERTH_UD_SEND_OPS	(IBV_QP_EX_WITH_SEND | IBV_QP_EX_WITH_SEND_WITH_IMM)
+
 int berth_post_send(struct ibv_qp *ibqp, struct ibv_send_wr *wr, struct ibv_send_wr **bad_wr);
 int berth_post_recv(struct ibv_qp *ibqp, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad_wr);
 void berth_qp_set_wr_ops(struct ibv_qp_ex *qp, uint64_t send_ops);
@@ -196,6 +213,15 @@ static inline uint8_t berth_wr_flags(unsigned int send_flags)
 
 	return ((send_flags >> 1) & (BERTH_WR_SIGNALED | BERTH_WR_SOLICITED)) |
 	       ((send_flags << 2) & BERTH_WR_FENCE);
+}
+
+static inline void put_ud_addr(struct berth_send_wqe *wqe, struct ibv_ah *ibah, uint32_t qpn,
+			       uint32_t qkey)
+{
+	wqe->ud.ah = to_bah(ibah)->number;
+	wqe->ud.qpn = qpn;
+	wqe->ud.qkey = qkey;
+	wqe->ud.reserved = 0;
 }
 
 static_assert(sizeof(struct berth_sge) == sizeof(struct ibv_sge) &&

@@ -161,7 +161,7 @@ struct verbs_context_ops {
 	VERBS_UNUSED_OP(bind_mw);
 	VERBS_UNUSED_OP(close_xrcd);
 	VERBS_UNUSED_OP(cq_event);
-	VERBS_UNUSED_OP(create_ah);
+	struct ibv_ah *(*create_ah)(struct ibv_pd *pd, struct ibv_ah_attr *attr);
 	VERBS_UNUSED_OP(create_counters);
 	struct ibv_cq *(*create_cq)(struct ibv_context *context, int cqe,
 				    struct ibv_comp_channel *channel, int comp_vector);
@@ -180,7 +180,7 @@ struct verbs_context_ops {
 	int (*dealloc_pd)(struct ibv_pd *pd);
 	VERBS_UNUSED_OP(dealloc_td);
 	int (*dereg_mr)(struct verbs_mr *vmr);
-	VERBS_UNUSED_OP(destroy_ah);
+	int (*destroy_ah)(struct ibv_ah *ah);
 	VERBS_UNUSED_OP(destroy_counters);
 	int (*destroy_cq)(struct ibv_cq *cq);
 	VERBS_UNUSED_OP(destroy_flow);
@@ -288,6 +288,9 @@ int ibv_cmd_reg_mr(struct ibv_pd *pd, void *addr, size_t length, uint64_t hca_va
 		   struct verbs_mr *vmr, struct ibv_reg_mr *cmd, size_t cmd_size,
 		   struct ib_uverbs_reg_mr_resp *resp, size_t resp_size);
 int ibv_cmd_dereg_mr(struct verbs_mr *vmr);
+int ibv_cmd_create_ah(struct ibv_pd *pd, struct ibv_ah *ah, struct ibv_ah_attr *attr,
+		      struct ib_uverbs_create_ah_resp *resp, size_t resp_size);
+int ibv_cmd_destroy_ah(struct ibv_ah *ah);
 int ibv_cmd_create_cq_ex(struct ibv_context *context, const struct ibv_cq_init_attr_ex *attr,
 			 struct verbs_cq *cq, struct ibv_create_cq_ex *cmd, size_t cmd_size,
 			 struct ib_uverbs_ex_create_cq_resp *resp, size_t resp_size,
@@ -311,12 +314,14 @@ int ibv_cmd_destroy_qp(struct ibv_qp *qp);
 	static_assert(offsetof(struct verbs_context_ops, op) == (slot) * sizeof(void *), \
 		      "private ABI 34: " #op)
 VERBS_ASSERT_OP(alloc_pd, 5);
+VERBS_ASSERT_OP(create_ah, 13);
 VERBS_ASSERT_OP(create_cq, 15);
 VERBS_ASSERT_OP(create_cq_ex, 16);
 VERBS_ASSERT_OP(create_qp, 19);
 VERBS_ASSERT_OP(create_qp_ex, 20);
 VERBS_ASSERT_OP(dealloc_pd, 26);
 VERBS_ASSERT_OP(dereg_mr, 28);
+VERBS_ASSERT_OP(destroy_ah, 29);
 VERBS_ASSERT_OP(destroy_cq, 31);
 VERBS_ASSERT_OP(destroy_qp, 34);
 VERBS_ASSERT_OP(free_context, 39);

@@ -184,10 +184,11 @@ static int qp_check_attr(const struct ibv_qp_init_attr_ex *attr)
 		return EINVAL;
 	if (attr->comp_mask & ~(uint32_t)(IBV_QP_INIT_ATTR_PD | IBV_QP_INIT_ATTR_SEND_OPS_FLAGS))
 		return EOPNOTSUPP;
-	if ((attr->comp_mask & IBV_QP_INIT_ATTR_SEND_OPS_FLAGS) &&
-	    attr->send_ops_flags & ~(uint64_t)BERTH_SEND_OPS)
+	if ((attr->qp_type != IBV_QPT_RC && attr->qp_type != IBV_QPT_UD) || attr->srq)
 		return EOPNOTSUPP;
-	if (attr->qp_type != IBV_QPT_RC || attr->srq)
+	if ((attr->comp_mask & IBV_QP_INIT_ATTR_SEND_OPS_FLAGS) &&
+	    attr->send_ops_flags & ~(uint64_t)(attr->qp_type == IBV_QPT_UD ? BERTH_UD_SEND_OPS :
+									     BERTH_SEND_OPS))
 		return EOPNOTSUPP;
 	if (!attr->send_cq || !attr->recv_cq)
 		return EINVAL;
@@ -200,6 +201,7 @@ static void qp_init(struct berth_qp *qp, struct berth_context *ctx,
 	berth_lock_init(&qp->sq.lock, !ctx->single_threaded);
 	berth_lock_init(&qp->rq.lock, !ctx->single_threaded);
 	qp->doorbell_fd = ctx->doorbell_fd;
+	qp->datagrams = attr->qp_type == IBV_QPT_UD;
 	qp->sig_all = attr->sq_sig_all ? BERTH_WR_SIGNALED : 0;
 	verbs_qp_prepare(&qp->vqp);
 }

@@ -15,6 +15,7 @@ enum send_kind {
 	SEND_EX = 1 << 0,	/* takes immediate data or an rkey to invalidate */
 	SEND_RDMA = 1 << 1,	/* takes a remote address */
 	SEND_NO_INLINE = 1 << 2,
+	SEND_DATAGRAM = 1 << 3,	/* can be one */
 };
 
 struct send_op {
@@ -25,8 +26,8 @@ struct send_op {
 static const struct send_op send_ops[] = {
 	[IBV_WR_RDMA_WRITE] = { BERTH_WR_WRITE, SEND_RDMA },
 	[IBV_WR_RDMA_WRITE_WITH_IMM] = { BERTH_WR_WRITE_IMM, SEND_RDMA | SEND_EX },
-	[IBV_WR_SEND] = { BERTH_WR_SEND, 0 },
-	[IBV_WR_SEND_WITH_IMM] = { BERTH_WR_SEND_IMM, SEND_EX },
+	[IBV_WR_SEND] = { BERTH_WR_SEND, SEND_DATAGRAM },
+	[IBV_WR_SEND_WITH_IMM] = { BERTH_WR_SEND_IMM, SEND_EX | SEND_DATAGRAM },
 	[IBV_WR_RDMA_READ] = { BERTH_WR_READ, SEND_RDMA | SEND_NO_INLINE },
 	[IBV_WR_SEND_WITH_INV] = { BERTH_WR_SEND_INV, SEND_EX },
 };
@@ -92,6 +93,11 @@ static inline int build_send(const struct berth_qp *qp, struct berth_send_wqe *w
 	} else {
 		wqe->rkey = 0;
 		wqe->remote_addr = 0;
+	}
+	if (qp->datagrams) {
+		if (berth_unlikely(!(op.kind & SEND_DATAGRAM) || !wr->wr.ud.ah))
+			return EINVAL;
+		put_ud_addr(wqe, wr->wr.ud.ah, wr->wr.ud.remote_qpn, wr->wr.ud.remote_qkey);
 	}
 
 	if (!(wr->send_flags & IBV_SEND_INLINE))

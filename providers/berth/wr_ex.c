@@ -43,6 +43,8 @@ static inline struct berth_send_wqe *wr_begin(struct ibv_qp_ex *ibqp, uint8_t op
 	wqe->inline_len = 0;
 	wqe->rkey = 0;
 	wqe->remote_addr = 0;
+	if (qp->datagrams)
+		memset(&wqe->ud, 0, sizeof(wqe->ud));
 	qp->wr_cur = wqe;
 	return wqe;
 }
@@ -172,6 +174,16 @@ static void wr_set_inline_data(struct ibv_qp_ex *ibqp, void *addr, size_t length
 	wr_set_inline_data_list(ibqp, 1, &buf);
 }
 
+static void wr_set_ud_addr(struct ibv_qp_ex *ibqp, struct ibv_ah *ah, uint32_t remote_qpn,
+			   uint32_t remote_qkey)
+{
+	struct berth_qp *qp = to_bqp_ex(ibqp);
+
+	if (berth_unlikely(!qp->wr_cur))
+		return;
+	put_ud_addr(qp->wr_cur, ah, remote_qpn, remote_qkey);
+}
+
 static void wr_start(struct ibv_qp_ex *ibqp)
 {
 	struct berth_qp *qp = to_bqp_ex(ibqp);
@@ -213,6 +225,8 @@ void berth_qp_set_wr_ops(struct ibv_qp_ex *ibqp, uint64_t send_ops)
 	ibqp->wr_start = wr_start;
 	ibqp->wr_complete = wr_complete;
 	ibqp->wr_abort = wr_abort;
+	if (to_bqp_ex(ibqp)->datagrams)
+		ibqp->wr_set_ud_addr = wr_set_ud_addr;
 	ibqp->wr_set_sge = wr_set_sge;
 	ibqp->wr_set_sge_list = wr_set_sge_list;
 	ibqp->wr_set_inline_data = wr_set_inline_data;

@@ -56,6 +56,11 @@ struct berth_create_cq_resp {
 	__u32 entries;		/* of the ring, at least what was asked for */
 };
 
+struct berth_create_ah_resp {
+	__u32 ah;		/* what berth_send_wqe.ud.ah names it by */
+	__u32 reserved;
+};
+
 struct berth_create_qp_req {
 	__u32 flags;		/* none yet */
 	__u32 reserved;
@@ -189,6 +194,7 @@ enum berth_cqe_flags {
 	BERTH_CQE_GRH = 1 << 3,
 	BERTH_CQE_SOLICITED = 1 << 4,
 	BERTH_CQE_DEAD = 1 << 5,	/* set by the process: of a QP that is gone, skip */
+	BERTH_CQE_VLAN = 1 << 6,	/* vlan_id holds; kernel consumers only */
 };
 
 struct berth_cqe {
@@ -203,7 +209,7 @@ struct berth_cqe {
 	__u32 src_qp;
 	__u32 vendor_err;
 	__u16 pkey_index;
-	__u16 reserved0;
+	__u16 vlan_id;
 	__aligned_u64 timestamp;	/* ns, CLOCK_MONOTONIC; only with BERTH_CQ_TIMESTAMP */
 	__aligned_u64 reserved1[2];
 };
@@ -239,6 +245,7 @@ BERTH_ABI_ASSERT(struct berth_alloc_ucontext_req, 16);
 BERTH_ABI_ASSERT(struct berth_alloc_ucontext_resp, 16);
 BERTH_ABI_ASSERT(struct berth_create_cq_req, 8);
 BERTH_ABI_ASSERT(struct berth_create_cq_resp, 16);
+BERTH_ABI_ASSERT(struct berth_create_ah_resp, 8);
 BERTH_ABI_ASSERT(struct berth_create_qp_req, 8);
 BERTH_ABI_ASSERT(struct berth_create_qp_resp, 40);
 BERTH_ABI_ASSERT(struct berth_qp_ring, 192);

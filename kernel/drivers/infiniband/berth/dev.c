@@ -22,6 +22,7 @@
 #include "stats.h"
 #include "net/gid.h"
 #include "net/netns.h"
+#include "obj/ah.h"
 #include "obj/cq.h"
 #include "obj/kernel_verbs.h"
 #include "obj/mr.h"
@@ -65,6 +66,7 @@ static int query_device(struct ib_device *ib, struct ib_device_attr *attr, struc
 		.max_cqe = BERTH_MAX_CQE,
 		.max_mr = MAX_KEY_INDEX,
 		.max_pd = MAX_QP,
+		.max_ah = BERTH_MAX_AH,
 		.max_qp_rd_atom = RD_ATOMIC,
 		.max_res_rd_atom = RD_ATOMIC * MAX_QP,
 		.max_qp_init_rd_atom = RD_ATOMIC,
@@ -93,6 +95,8 @@ static void dealloc_driver(struct ib_device *ib)
 	berth_gid_fini(dev);
 	WARN_ON(!xa_empty(&dev->mrs));
 	xa_destroy(&dev->mrs);
+	WARN_ON(!xa_empty(&dev->avs));
+	xa_destroy(&dev->avs);
 	if (dev->netns)
 		berth_netns_put(dev->netns);
 	berth_stats_fini(dev);
@@ -138,12 +142,15 @@ static const struct ib_device_ops dev_ops = {
 
 	.alloc_pd = berth_pd_alloc,
 	.alloc_ucontext = berth_ucontext_alloc,
+	.create_ah = berth_ah_create,
 	.create_cq = berth_cq_create,
 	.create_qp = berth_qp_create,
+	.create_user_ah = berth_ah_create,
 	.dealloc_driver = dealloc_driver,
 	.dealloc_pd = berth_pd_dealloc,
 	.dealloc_ucontext = berth_ucontext_dealloc,
 	.dereg_mr = berth_mr_dereg,
+	.destroy_ah = berth_ah_destroy,
 	.destroy_cq = berth_cq_destroy,
 	.destroy_qp = berth_qp_destroy,
 	.disassociate_ucontext = berth_ucontext_disassociate,
@@ -159,6 +166,7 @@ static const struct ib_device_ops dev_ops = {
 	.poll_cq = berth_poll_cq,
 	.post_recv = berth_post_recv,
 	.post_send = berth_post_send,
+	.query_ah = berth_ah_query,
 	.query_device = query_device,
 	.query_pkey = berth_port_query_pkey,
 	.query_port = berth_port_query,
@@ -167,6 +175,7 @@ static const struct ib_device_ops dev_ops = {
 	.reg_user_mr_dmabuf = berth_mr_reg_dmabuf,
 	.req_notify_cq = berth_req_notify_cq,
 
+	INIT_RDMA_OBJ_SIZE(ib_ah, berth_ah, ib),
 	INIT_RDMA_OBJ_SIZE(ib_cq, berth_cq, ib),
 	INIT_RDMA_OBJ_SIZE(ib_pd, berth_pd, ib),
 	INIT_RDMA_OBJ_SIZE(ib_qp, berth_ibqp, ib),
@@ -244,6 +253,7 @@ struct berth_dev *berth_dev_create(const char *name, struct net_device *ndev, st
 	netdev_hold(ndev, &dev->ndev_tracker, GFP_KERNEL);
 	dev->ndev = ndev;
 	xa_init_flags(&dev->mrs, XA_FLAGS_ALLOC1);
+	xa_init_flags(&dev->avs, XA_FLAGS_ALLOC1 | XA_FLAGS_LOCK_IRQ);
 	describe(dev, ndev, net);
 	berth_gid_init(dev);
 	spin_lock(&devices_lock);

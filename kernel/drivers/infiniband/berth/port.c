@@ -81,6 +81,17 @@ static enum ib_mtu path_mtu(unsigned int room)
 	return mtu;
 }
 
+/**
+ * berth_port_mtu - the path MTU that the netdev has room for
+ * @dev: device
+ *
+ * Context: any. Return: bytes.
+ */
+unsigned int berth_port_mtu(const struct berth_dev *dev)
+{
+	return ib_mtu_enum_to_int(path_mtu(payload_room(dev->ndev)));
+}
+
 /* A netdev whose MTU holds not even the smallest path MTU is as good as down. */
 static enum ib_port_state netdev_state(const struct net_device *ndev)
 {
@@ -152,13 +163,11 @@ int berth_port_query(struct ib_device *ib, u32 port, struct ib_port_attr *attr)
 	return 0;
 }
 
-/*
- * RoCE v2 GIDs and Ethernet address handles. No MADs and no connection manager: both need a GSI QP,
- * and rdma_cm leaves alone a port that does not claim them.
- */
+/* RoCE v2 with what goes with it: Ethernet address handles, MADs, the connection manager. */
 int berth_port_immutable(struct ib_device *ib, u32 port, struct ib_port_immutable *immutable)
 {
-	immutable->core_cap_flags = RDMA_CORE_CAP_PROT_ROCE_UDP_ENCAP | RDMA_CORE_CAP_ETH_AH;
+	immutable->core_cap_flags = RDMA_CORE_PORT_IBA_ROCE_UDP_ENCAP;
+	immutable->max_mad_size = IB_MGMT_MAD_SIZE;
 	immutable->gid_tbl_len = BERTH_GID_TABLE_LEN;
 	immutable->pkey_tbl_len = 1;
 	return 0;

@@ -23,6 +23,7 @@ struct berth_port {
 
 void berth_port_sample(struct berth_dev *dev);
 void berth_port_update(struct berth_dev *dev);
+unsigned int berth_port_mtu(const struct berth_dev *dev);
 int berth_port_query(struct ib_device *ib, u32 port, struct ib_port_attr *attr);
 int berth_port_immutable(struct ib_device *ib, u32 port, struct ib_port_immutable *immutable);
 int berth_port_query_pkey(struct ib_device *ib, u32 port, u16 index, u16 *pkey);

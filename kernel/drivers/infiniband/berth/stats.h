@@ -38,6 +38,7 @@ enum berth_counter {
 	BERTH_CNT_TX_NO_MEMORY,
 	BERTH_CNT_DOORBELLS,
 	BERTH_CNT_CQ_OVERFLOW,
+	BERTH_CNT_RX_DROPPED,		/* datagrams for which there was no receive */
 	BERTH_NUM_COUNTERS
 };
 

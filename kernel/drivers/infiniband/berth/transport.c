@@ -2,6 +2,7 @@
 /* Which transport serves a type of QP. Read-only data, any context. */
 #include "rc/rc.h"
 #include "transport.h"
+#include "ud/ud.h"
 
 /**
  * berth_transport_find - the transport of a type of QP
@@ -14,6 +15,9 @@ const struct berth_transport *berth_transport_find(enum ib_qp_type type)
 	switch (type) {
 	case IB_QPT_RC:
 		return &berth_rc_transport;
+	case IB_QPT_UD:
+	case IB_QPT_GSI:
+		return &berth_ud_transport;
 	default:
 		return NULL;
 	}

@@ -168,6 +168,39 @@ int berth_landing_gather(void *dst, struct berth_segs src, u32 offset, u32 lengt
 }
 
 /**
+ * berth_landing_scatter - copy from a kernel buffer into segments
+ * @dev: for counters
+ * @dst: segments
+ * @offset: where to begin in the list
+ * @src: buffer of @length bytes
+ * @length: bytes; the list must hold them
+ *
+ * Context: RCU read side. Return: 0, -EAGAIN, -EKEYREVOKED; -ERANGE: the list is too short.
+ */
+int berth_landing_scatter(struct berth_dev *dev, struct berth_segs dst, u32 offset,
+			  const void *src, u32 length)
+{
+	struct place p = place_at(dst, offset);
+	int ret;
+
+	while (length) {
+		u32 n;
+
+		if (!place_settle(&p))
+			return -ERANGE;
+		n = min(length, place_left(&p));
+		ret = place_write(&p, src, n);
+		if (ret)
+			return ret;
+		count_landed(dev, &p, n);
+		src += n;
+		p.offset += n;
+		length -= n;
+	}
+	return 0;
+}
+
+/**
  * berth_landing_from_skb - copy payload of a packet into segments
  * @dev: for counters
  * @dst: segments

@@ -86,6 +86,8 @@ static void rx_ipv4(struct berth_rx *rx, const struct sk_buff *skb)
 	rx->daddr.v4 = iph->daddr;
 	rx->id = ntohs(iph->id);
 	rx->df = iph->frag_off & htons(IP_DF);
+	rx->tos = iph->tos;
+	rx->ttl = iph->ttl;
 }
 
 static void rx_ipv6(struct berth_rx *rx, const struct sk_buff *skb)
@@ -96,6 +98,9 @@ static void rx_ipv6(struct berth_rx *rx, const struct sk_buff *skb)
 	rx->saddr.v6 = iph->saddr;
 	rx->daddr.v6 = iph->daddr;
 	rx->iif = inet6_iif(skb);
+	rx->tos = ipv6_get_dsfield(iph);
+	rx->ttl = iph->hop_limit;
+	rx->flow_label = ip6_flowlabel(iph);
 }
 
 /* A packet that a hook keeps: received, unless connection tracking does not want it. */

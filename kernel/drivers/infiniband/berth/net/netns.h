@@ -4,7 +4,7 @@
  * netfilter hooks that take whole super-packets from LOCAL_IN; shared and counted by the devices of
  * that namespace.
  *
- * Receive runs in softirq under rcu_read_lock; it ends in berth_rx() (rc/rx.h).
+ * Receive runs in softirq under rcu_read_lock; it ends in berth_rx() (obj/rx.h).
  */
 #ifndef BERTH_NET_NETNS_H
 #define BERTH_NET_NETNS_H
@@ -25,6 +25,9 @@ struct berth_rx {
 	__be16 sport;
 	u16 id;				/* IP identification of the first segment */
 	bool df;			/* IPv4: don't fragment was set (the ICRC covers it) */
+	u8 tos;				/* or traffic class */
+	u8 ttl;				/* or hop limit */
+	__be32 flow_label;
 	unsigned int offset;		/* of the first BTH from skb->data */
 	unsigned int len;		/* bytes from there on */
 	unsigned int seg_len;		/* UDP payload of one segment; the last may be shorter */

@@ -3,13 +3,14 @@
  * Posting and polling for kernel consumers, see kernel_verbs.h.
  *
  * A consumer's end of a ring is what the provider's is for a process: it writes entries, then the
- * producer counter of a queue; it reads entries, then moves the consumer counter of a CQ. The room in
- * a queue is known better here: an entry is free as soon as it was taken (RQ) or is done (SQ).
+ * producer counter of a queue; it reads entries, then moves the consumer counter of a CQ. The room
+ * in a queue is known better here: an entry is free as soon as it was taken (RQ) or is done (SQ).
  *
  * Context: any, but for init and shutdown.
  */
 #include <linux/slab.h>
 #include <rdma/berth-abi.h>
+#include "ah.h"
 #include "cq.h"
 #include "kernel_verbs.h"
 #include "qp.h"
@@ -18,7 +19,9 @@
 
 static void ring_work(struct work_struct *work)
 {
-	berth_qp_ring(container_of(work, struct berth_kqp, work)->qp, BERTH_RING_SQ | BERTH_RING_RQ);
+	struct berth_kqp *kqp = container_of(work, struct berth_kqp, work);
+
+	berth_qp_ring(kqp->qp, BERTH_RING_SQ | BERTH_RING_RQ);
 }
 
 /**
@@ -108,6 +111,18 @@ static void put_rdma(struct berth_send_wqe *wqe, u8 opcode, const struct ib_send
 	wqe->rkey = rdma_wr(wr)->rkey;
 }
 
+static int put_datagram(struct berth_send_wqe *wqe, const struct ib_send_wr *wr)
+{
+	const struct ib_ud_wr *ud = ud_wr(wr);
+
+	if (!ud->ah)
+		return -EINVAL;
+	wqe->ud.ah = berth_ah(ud->ah)->number;
+	wqe->ud.qpn = ud->remote_qpn;
+	wqe->ud.qkey = ud->remote_qkey;
+	return 0;
+}
+
 /* What the opcode brings. */
 static int put_operation(const struct berth_qp *qp, struct berth_send_wqe *wqe,
 			 const struct ib_send_wr *wr)
@@ -152,6 +167,8 @@ static int build_send(const struct berth_qp *qp, struct berth_send_wqe *wqe,
 		.flags = wqe_flags(wr->send_flags),
 	};
 	err = put_operation(qp, wqe, wr);
+	if (!err && (qp->ib->qp_type == IB_QPT_UD || qp->ib->qp_type == IB_QPT_GSI))
+		err = put_datagram(wqe, wr);
 	return err ?: put_data(qp, wqe, wr);
 }
 
@@ -190,7 +207,7 @@ int berth_post_send(struct ib_qp *ib, const struct ib_send_wr *wr, const struct 
 			break;
 		}
 	}
-	/* Pairs with the acquire of berth_sq_fetch(): entries are whole before they are announced. */
+	/* Pairs with the acquire of berth_sq_fetch(): entries are whole before that. */
 	smp_store_release(&qp->ring->sq_prod, prod);
 	spin_unlock_irqrestore(&qp->kernel->sq_lock, flags);
 	queue_work(berth_qp_wq, &qp->kernel->work);
@@ -249,7 +266,7 @@ int berth_post_recv(struct ib_qp *ib, const struct ib_recv_wr *wr, const struct 
 	smp_store_release(&qp->ring->rq_prod, prod);
 	spin_unlock_irqrestore(&qp->kernel->rq_lock, flags);
 
-	/* Pairs with the barrier between the store of flags and the load of rq_prod (qp_state.c). */
+	/* Pairs with the barrier between flags and rq_prod in qp_state.c. */
 	smp_mb();
 	if (READ_ONCE(qp->ring->flags) & BERTH_RING_RQ_DOORBELL)
 		queue_work(berth_qp_wq, &qp->kernel->work);
@@ -305,6 +322,10 @@ static bool to_wc(const struct berth_cqe *cqe, struct ib_wc *wc)
 	}
 	if (cqe->flags & BERTH_CQE_GRH)
 		wc->wc_flags |= IB_WC_GRH;
+	if (cqe->flags & BERTH_CQE_VLAN) {
+		wc->wc_flags |= IB_WC_WITH_VLAN;
+		wc->vlan_id = cqe->vlan_id;
+	}
 	return true;
 }
 

@@ -15,6 +15,7 @@
 #include "../stats.h"
 #include "../transport.h"
 #include "cq.h"
+#include "gsi.h"
 #include "kernel_verbs.h"
 #include "qp_state.h"
 #include "shared.h"
@@ -107,12 +108,12 @@ void berth_qp_ring(struct berth_qp *qp, u32 queues)
 		qp->transport->kick(qp);
 }
 
-static int check_init(const struct ib_qp_init_attr *init)
+static int check_init(const struct ib_qp_init_attr *init, bool user)
 {
 	const struct ib_qp_cap *cap = &init->cap;
 
 	if (!berth_transport_find(init->qp_type) || init->create_flags || init->srq ||
-	    init->rwq_ind_tbl)
+	    init->rwq_ind_tbl || (user && init->qp_type == IB_QPT_GSI))
 		return -EOPNOTSUPP;
 	if (!init->send_cq || !init->recv_cq)
 		return -EINVAL;
@@ -175,6 +176,7 @@ static struct berth_qp *alloc_memory(struct ib_qp *ib, const struct ib_qp_init_a
 	qp->send_cq = berth_cq(init->send_cq);
 	qp->recv_cq = berth_cq(init->recv_cq);
 	qp->uctx = udata ? rdma_udata_to_drv_context(udata, struct berth_ucontext, ib) : NULL;
+	qp->gsi = init->qp_type == IB_QPT_GSI;
 	qp->sig_all = init->sq_sig_type == IB_SIGNAL_ALL_WR;
 	qp->state = IB_QPS_RESET;
 	qp->mtu = 256;
@@ -202,12 +204,19 @@ static int publish(struct berth_qp *qp)
 	int err = xa_alloc_cyclic(&qps, &qp->qpn, qp, XA_LIMIT(QPN_FIRST, QPN_LAST), &qpn_next,
 				  GFP_KERNEL_ACCOUNT);
 
-	return err < 0 ? err : 0;
+	if (err < 0)
+		return err;
+	qp->wire_qpn = qp->gsi ? BERTH_GSI_QPN : qp->qpn;
+	if (qp->gsi)
+		berth_gsi_add(qp);
+	return 0;
 }
 
 /* Takes the QP out of everybody's reach and waits for those who have it. */
 static void unpublish(struct berth_qp *qp)
 {
+	if (qp->gsi)
+		berth_gsi_del(qp);
 	xa_erase(&qps, qp->qpn);
 	berth_qp_put(qp);
 	wait_for_completion(&qp->drained);
@@ -222,7 +231,7 @@ int berth_qp_create(struct ib_qp *ib, struct ib_qp_init_attr *init, struct ib_ud
 	struct berth_qp *qp;
 	int err;
 
-	err = check_init(init);
+	err = check_init(init, udata);
 	if (err)
 		return err;
 	if (udata) {
@@ -250,7 +259,7 @@ int berth_qp_create(struct ib_qp *ib, struct ib_qp_init_attr *init, struct ib_ud
 			goto unpublish_qp;
 	}
 	container_of(ib, struct berth_ibqp, ib)->qp = qp;
-	ib->qp_num = qp->qpn;
+	ib->qp_num = qp->wire_qpn;
 	return 0;
 
 unpublish_qp:

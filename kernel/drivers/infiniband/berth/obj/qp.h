@@ -41,14 +41,19 @@ struct berth_qp {
 	struct berth_cq *recv_cq;
 	struct berth_ucontext *uctx;	/* NULL: a kernel consumer's */
 	struct berth_kqp *kernel;	/* of a kernel consumer, else NULL */
-	u32 qpn;
+	u32 qpn;			/* unique on this host */
+	u32 wire_qpn;			/* what peers call it: the same, or 1 */
 	u32 dest_qpn;
+	u32 qkey;			/* datagrams; written as the state */
+	bool gsi;			/* in the list of gsi.c */
+	struct list_head gsi_node;
 	enum ib_qp_state state;		/* written under sq.lock and rq.lock */
 	unsigned int mtu;		/* path MTU in bytes */
 	int access;			/* what the peer may do, enum ib_access_flags */
 	bool sig_all;
 	bool failed;			/* about to go to error: send, answer, complete no more */
 	int fail_event;			/* enum ib_event_type to raise then, or BERTH_NO_EVENT */
+	enum ib_qp_state fail_state;	/* where to then: ERR, or SQE; RESET: not failed */
 	refcount_t refs;
 	struct completion drained;
 	struct rcu_head rcu;

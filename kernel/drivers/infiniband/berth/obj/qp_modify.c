@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The state machine of RC queue pairs. Which transitions exist, and which attributes each needs or
+ * The state machine of queue pairs. Which transitions exist, and which attributes each needs or
  * allows, is the RDMA core's table (ib_modify_qp_is_ok, IBTA volume 1, 10.3.1); here their values are
  * checked, all of them before anything changes, and applied under both locks.
  *
@@ -66,7 +66,7 @@ static void apply_path(struct berth_qp *qp, const struct ib_qp_attr *attr, int m
 	if (mask & IB_QP_PORT)
 		qp->attr.port_num = attr->port_num;
 	if (mask & IB_QP_QKEY)
-		qp->attr.qkey = attr->qkey;
+		qp->attr.qkey = qp->qkey = attr->qkey;
 	if (mask & IB_QP_AV) {
 		qp->attr.ah_attr = attr->ah_attr;
 		qp->attr.ah_attr.grh.sgid_attr = NULL;

@@ -5,6 +5,7 @@
  * Context: process or softirq. berth_qp_set_state() wants both locks; berth_qp_settle() takes them.
  */
 #include "../trace.h"
+#include "../transport.h"
 #include "qp_state.h"
 
 static void lock_both(struct berth_qp *qp)
@@ -56,7 +57,7 @@ static void ask_for_doorbell(struct berth_qp *qp, bool on)
  * @qp: queue pair, sq.lock and rq.lock held
  * @state: the new state
  *
- * RESET forgets all work, ERR flushes it.
+ * RESET forgets all work, ERR flushes it, SQE flushes the send queue.
  */
 void berth_qp_set_state(struct berth_qp *qp, enum ib_qp_state state)
 {
@@ -86,6 +87,11 @@ void berth_qp_set_state(struct berth_qp *qp, enum ib_qp_state state)
 		berth_rq_flush(qp);
 		qp->failed = false;
 		break;
+	case IB_QPS_SQE:
+		qp->sq.waiting = false;
+		berth_sq_flush(qp);
+		qp->failed = false;
+		break;
 	default:
 		break;
 	}
@@ -102,7 +108,24 @@ void berth_qp_fail_locked(struct berth_qp *qp, int event)
 {
 	if (!READ_ONCE(qp->failed))
 		WRITE_ONCE(qp->fail_event, event);
+	WRITE_ONCE(qp->fail_state, IB_QPS_ERR);
 	/* Release: whoever sees failed sees the event; pairs with the acquire in settle. */
+	smp_store_release(&qp->failed, true);
+}
+
+/**
+ * berth_qp_fail_sq_locked - a send request has failed, and was completed
+ * @qp: queue pair, sq.lock held
+ *
+ * Leads to where its transport says. What befalls the receive queue at the same time goes before.
+ */
+void berth_qp_fail_sq_locked(struct berth_qp *qp)
+{
+	lockdep_assert_held(&qp->sq.lock);
+	if (!READ_ONCE(qp->failed))
+		WRITE_ONCE(qp->fail_event, BERTH_NO_EVENT);
+	cmpxchg(&qp->fail_state, IB_QPS_RESET, qp->transport->sq_error);
+	/* As in berth_qp_fail_locked(). */
 	smp_store_release(&qp->failed, true);
 }
 
@@ -122,9 +145,10 @@ void berth_qp_settle(struct berth_qp *qp)
 	lock_both(qp);
 	if (qp->failed && qp->state != IB_QPS_RESET && qp->state != IB_QPS_ERR) {
 		event = qp->fail_event;
-		berth_qp_set_state(qp, IB_QPS_ERR);
+		berth_qp_set_state(qp, qp->fail_state);
 	}
 	qp->failed = false;
+	qp->fail_state = IB_QPS_RESET;
 	unlock_both(qp);
 
 	if (event != BERTH_NO_EVENT)

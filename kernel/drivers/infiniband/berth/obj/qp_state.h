@@ -13,6 +13,7 @@
 #define BERTH_NO_EVENT	(-1)
 
 void berth_qp_fail_locked(struct berth_qp *qp, int event);
+void berth_qp_fail_sq_locked(struct berth_qp *qp);
 void berth_qp_settle(struct berth_qp *qp);
 void berth_qp_set_state(struct berth_qp *qp, enum ib_qp_state state);
 void berth_qp_event(struct berth_qp *qp, enum ib_event_type event);
@@ -20,7 +21,8 @@ void berth_qp_event(struct berth_qp *qp, enum ib_event_type event);
 /* Requests of the peer are answered. Either lock held. */
 static inline bool berth_qp_responds(const struct berth_qp *qp)
 {
-	return qp->state == IB_QPS_RTR || qp->state == IB_QPS_RTS || qp->state == IB_QPS_SQD;
+	return qp->state == IB_QPS_RTR || qp->state == IB_QPS_RTS || qp->state == IB_QPS_SQD ||
+	       qp->state == IB_QPS_SQE;
 }
 
 /* Own requests are sent. sq.lock held. */

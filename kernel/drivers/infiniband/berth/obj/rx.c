@@ -16,6 +16,7 @@
 #include "../wire/cursor.h"
 #include "../wire/icrc.h"
 #include "../wire/packet.h"
+#include "gsi.h"
 #include "qp_state.h"
 #include "rx.h"
 
@@ -86,7 +87,7 @@ static void enter(struct hold *hold, enum side side)
 }
 
 /* Keeps the reference of the QP that was looked up last. */
-static bool find_qp(struct hold *hold, u32 qpn)
+static bool find_qp(struct hold *hold, u32 qpn, const struct berth_rx *rx)
 {
 	if (hold->qp && hold->qp->qpn == qpn)
 		return true;
@@ -94,7 +95,7 @@ static bool find_qp(struct hold *hold, u32 qpn)
 		leave(hold);
 		berth_qp_put(hold->qp);
 	}
-	hold->qp = berth_qp_get(qpn);
+	hold->qp = likely(qpn != BERTH_GSI_QPN) ? berth_qp_get(qpn) : berth_gsi_get(rx);
 	return hold->qp;
 }
 
@@ -127,7 +128,7 @@ static void segment(struct hold *hold, const struct berth_rx *rx, struct berth_c
 
 	if (berth_cursor_pull(&c, hdr, avail) || berth_packet_parse(&pkt, hdr, avail, len))
 		goto malformed;
-	if (!find_qp(hold, pkt.qpn))
+	if (!find_qp(hold, pkt.qpn, rx))
 		return;
 	if (!icrc_ok(rx, &at, index, hdr, len)) {
 		berth_count(hold->qp->dev, BERTH_CNT_RX_BAD_ICRC);

@@ -77,7 +77,7 @@ static int posted(const struct berth_qp *qp)
 /* The entry at head was copied. Release: pairs with berth_post_recv(), which overwrites it then. */
 static void leave_entry(struct berth_rq *rq)
 {
-	smp_store_release(&rq->head, rq->head + 1);
+	smp_store_release(&rq->head, rq->head + 1);	/* see above */
 }
 
 /**
@@ -128,7 +128,7 @@ int berth_rq_take(struct berth_qp *qp)
 /**
  * berth_rq_complete - the held receive WQE is done
  * @qp: queue pair, rq.lock held, a WQE held
- * @cqe: status, opcode, flags, byte_len, ex set by the caller
+ * @cqe: status, opcode, flags, byte_len, ex set by the caller; src_qp by one without a peer
  *
  * A full CQ takes the QP to error.
  */
@@ -139,7 +139,8 @@ void berth_rq_complete(struct berth_qp *qp, struct berth_cqe *cqe)
 	lockdep_assert_held(&rq->lock);
 	cqe->wr_id = rq->wr_id;
 	cqe->qpn = qp->qpn;
-	cqe->src_qp = qp->dest_qpn;
+	if (!cqe->src_qp)
+		cqe->src_qp = qp->dest_qpn;
 	cqe->index = rq->index;
 	cqe->flags |= BERTH_CQE_RECV;
 	rq->held = false;

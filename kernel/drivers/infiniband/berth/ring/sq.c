@@ -162,6 +162,9 @@ bool berth_sq_fetch(struct berth_qp *qp)
 	slot->remote_addr = wqe.remote_addr;
 	slot->rkey = wqe.rkey;
 	slot->ex = wqe.ex;
+	slot->ud.ah = wqe.ud.ah;
+	slot->ud.qpn = wqe.ud.qpn;
+	slot->ud.qkey = wqe.ud.qkey;
 	slot->opcode = wqe.opcode;
 	slot->flags = wqe.flags;
 	slot->num_sge = wqe.num_sge;
@@ -207,7 +210,7 @@ static u32 leave_slot(struct berth_sq *sq)
 {
 	u32 counter = sq->tail;
 
-	smp_store_release(&sq->tail, counter + 1);
+	smp_store_release(&sq->tail, counter + 1);	/* see above */
 	return counter;
 }
 

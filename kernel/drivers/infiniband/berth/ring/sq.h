@@ -29,6 +29,11 @@ struct berth_swqe {
 	u32 length;		/* of the message */
 	u32 first_psn;
 	u32 psns;		/* how many it takes; 0: not started */
+	struct {
+		u32 ah;
+		u32 qpn;
+		u32 qkey;
+	} ud;			/* where a datagram goes */
 	u8 opcode;		/* enum berth_wr_opcode */
 	u8 flags;		/* enum berth_wr_flags */
 	u8 num_sge;		/* 0 with BERTH_WR_INLINE */
