@@ -182,7 +182,11 @@ static int qp_check_attr(const struct ibv_qp_init_attr_ex *attr)
 {
 	if (!(attr->comp_mask & IBV_QP_INIT_ATTR_PD))
 		return EINVAL;
-	if (attr->comp_mask & ~(uint32_t)(IBV_QP_INIT_ATTR_PD | IBV_QP_INIT_ATTR_SEND_OPS_FLAGS))
+	if (attr->comp_mask & ~(uint32_t)(IBV_QP_INIT_ATTR_PD | IBV_QP_INIT_ATTR_CREATE_FLAGS |
+					  IBV_QP_INIT_ATTR_SEND_OPS_FLAGS))
+		return EOPNOTSUPP;
+	/* There is none that we know; a program may say so in the long form. */
+	if (attr->comp_mask & IBV_QP_INIT_ATTR_CREATE_FLAGS && attr->create_flags)
 		return EOPNOTSUPP;
 	if ((attr->qp_type != IBV_QPT_RC && attr->qp_type != IBV_QPT_UD) || attr->srq)
 		return EOPNOTSUPP;
@@ -212,6 +216,7 @@ struct ibv_qp *berth_create_qp_ex(struct ibv_context *ibctx, struct ibv_qp_init_
 	struct berth_context *ctx = to_bctx(ibctx);
 	struct create_qp_resp resp = {};
 	struct create_qp_cmd cmd = {};
+	uint32_t mask = attr->comp_mask;
 	struct berth_qp *qp = NULL;
 	int ret;
 
@@ -224,8 +229,11 @@ struct ibv_qp *berth_create_qp_ex(struct ibv_context *ibctx, struct ibv_qp_init_
 		goto free_qp;
 
 	qp_init(qp, ctx, attr);
+	/* The command has no room for flags, and refuses a mask that names them. */
+	attr->comp_mask &= ~(uint32_t)IBV_QP_INIT_ATTR_CREATE_FLAGS;
 	ret = ibv_cmd_create_qp_ex(ibctx, &qp->vqp, attr, &cmd.ibv_cmd, sizeof(cmd),
 				   &resp.ibv_resp, sizeof(resp));
+	attr->comp_mask = mask;
 	if (ret)
 		goto free_qp;
 	ret = EPROTO;

@@ -50,7 +50,7 @@ static struct ibv_qp *new_qp(struct setup *s, struct ibv_cq *cq, int sig_all, bo
 			 .max_inline_data = 64 },
 		.qp_type = IBV_QPT_RC,
 		.sq_sig_all = sig_all,
-		.comp_mask = IBV_QP_INIT_ATTR_PD,
+		.comp_mask = IBV_QP_INIT_ATTR_PD | IBV_QP_INIT_ATTR_CREATE_FLAGS,
 		.pd = s->pd,
 	};
 
@@ -408,7 +408,7 @@ static void modify_qp__reset_empties_queues(void)
 
 static void create_qp__refuses(void)
 {
-	struct ibv_qp_init_attr attr = { .qp_type = IBV_QPT_UD };
+	struct ibv_qp_init_attr attr = { .qp_type = IBV_QPT_RAW_PACKET };
 	struct setup s;
 
 	set_up(&s, 0, false);
