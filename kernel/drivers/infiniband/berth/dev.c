@@ -221,6 +221,7 @@ static void describe(struct berth_dev *dev, struct net_device *ndev, struct net 
 	ib->phys_port_cnt = 1;
 	ib->num_comp_vectors = num_possible_cpus();
 	set_dev_node(&ib->dev, dev_to_node(&ndev->dev));
+	ib->dev.parent = ndev->dev.parent;
 	ib_mark_name_assigned_by_user(ib);
 	ib_set_device_ops(ib, &dev_ops);
 	ib_set_device_ops(ib, &berth_stats_ops);
@@ -235,7 +236,9 @@ static void describe(struct berth_dev *dev, struct net_device *ndev, struct net 
  * @net: namespace that @ndev was in, held by the caller for the call
  *
  * There is no DMA device: the core then hands over kernel addresses, and nothing here needs others.
- * Nor is there a parent device, as a netdev may leave before its parent does.
+ * The parent is the netdev's, so that programs find the netdev from the device. It stays until the
+ * device has gone, because a netdev whose driver lets go of it waits for the reference held here
+ * before unregister_netdev() returns.
  *
  * Context: process, without rtnl.
  * Return: the device, which somebody may have unregistered already; or ERR_PTR: EEXIST for the name,
