@@ -1,0 +1,14 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+# What software devices are known to get wrong, tried exhaustively: the state machine, flags, keys, connections that
+# fail beside others. Runs in the guest.
+# timeout: 180
+set -uo pipefail
+# shellcheck source=tests/verbs/guest-lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"
+need_programs conformance
+
+before=$(census berth0 berth1)
+run_verbs conformance
+same_census conformance/left_behind "$before" berth0 berth1
+exit $failed
