@@ -85,6 +85,7 @@ static void free_context(struct ibv_context *ibctx)
 
 /* Sorted as the structure. What is missing answers EOPNOTSUPP by libibverbs. */
 static const struct verbs_context_ops context_ops = {
+	.alloc_dm = berth_alloc_dm,
 	.alloc_pd = berth_alloc_pd,
 	.create_ah = berth_create_ah,
 	.create_cq = berth_create_cq,
@@ -97,6 +98,7 @@ static const struct verbs_context_ops context_ops = {
 	.destroy_cq = berth_destroy_cq,
 	.destroy_qp = berth_destroy_qp,
 	.free_context = free_context,
+	.free_dm = berth_free_dm,
 	.modify_qp = berth_modify_qp,
 	.poll_cq = berth_poll_cq,
 	.post_recv = berth_post_recv,
@@ -105,6 +107,7 @@ static const struct verbs_context_ops context_ops = {
 	.query_port = query_port,
 	.query_qp = berth_query_qp,
 	.query_rt_values = query_rt_values,
+	.reg_dm_mr = berth_reg_dm_mr,
 	.reg_dmabuf_mr = berth_reg_dmabuf_mr,
 	.reg_mr = berth_reg_mr,
 	.req_notify_cq = berth_req_notify_cq,

@@ -157,6 +157,11 @@ int berth_open_doorbell(struct ibv_context *ibctx);
 int berth_reg_dmabuf(struct ibv_pd *ibpd, uint64_t offset, uint64_t length, uint64_t iova, int fd,
 		     int access, struct ibv_mr *mr);
 int berth_ring_doorbell(int fd, uint32_t what);
+int berth_alloc_dm_handle(struct ibv_context *ibctx, uint64_t length, uint32_t log_align,
+			  uint32_t *handle, uint64_t *mmap_offset);
+int berth_free_dm_handle(struct ibv_context *ibctx, uint32_t handle);
+int berth_reg_dm(struct ibv_pd *ibpd, uint32_t dm, uint64_t offset, uint64_t length,
+		 unsigned int access, struct ibv_mr *mr);
 
 /* mr.c */
 struct ibv_pd *berth_alloc_pd(struct ibv_context *ibctx);
@@ -166,6 +171,12 @@ struct ibv_mr *berth_reg_mr(struct ibv_pd *ibpd, void *addr, size_t length, uint
 struct ibv_mr *berth_reg_dmabuf_mr(struct ibv_pd *ibpd, uint64_t offset, size_t length,
 				   uint64_t iova, int fd, int access);
 int berth_dereg_mr(struct verbs_mr *vmr);
+
+/* dm.c */
+struct ibv_dm *berth_alloc_dm(struct ibv_context *ibctx, struct ibv_alloc_dm_attr *attr);
+int berth_free_dm(struct ibv_dm *ibdm);
+struct ibv_mr *berth_reg_dm_mr(struct ibv_pd *ibpd, struct ibv_dm *ibdm, uint64_t offset,
+			       size_t length, unsigned int access);
 
 /* ah.c */
 struct ibv_ah *berth_create_ah(struct ibv_pd *ibpd, struct ibv_ah_attr *attr);

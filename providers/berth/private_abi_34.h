@@ -149,7 +149,7 @@ enum verbs_qp_mask {
 
 struct verbs_context_ops {
 	VERBS_UNUSED_OP(advise_mr);
-	VERBS_UNUSED_OP(alloc_dm);
+	struct ibv_dm *(*alloc_dm)(struct ibv_context *context, struct ibv_alloc_dm_attr *attr);
 	VERBS_UNUSED_OP(alloc_mw);
 	VERBS_UNUSED_OP(alloc_null_mr);
 	VERBS_UNUSED_OP(alloc_parent_domain);
@@ -191,7 +191,7 @@ struct verbs_context_ops {
 	VERBS_UNUSED_OP(destroy_wq);
 	VERBS_UNUSED_OP(detach_mcast);
 	void (*free_context)(struct ibv_context *context);
-	VERBS_UNUSED_OP(free_dm);
+	int (*free_dm)(struct ibv_dm *dm);
 	VERBS_UNUSED_OP(get_srq_num);
 	VERBS_UNUSED_OP(import_dm);
 	VERBS_UNUSED_OP(import_mr);
@@ -221,7 +221,8 @@ struct verbs_context_ops {
 	int (*query_rt_values)(struct ibv_context *context, struct ibv_values_ex *values);
 	VERBS_UNUSED_OP(query_srq);
 	VERBS_UNUSED_OP(read_counters);
-	VERBS_UNUSED_OP(reg_dm_mr);
+	struct ibv_mr *(*reg_dm_mr)(struct ibv_pd *pd, struct ibv_dm *dm, uint64_t dm_offset,
+				    size_t length, unsigned int access);
 	struct ibv_mr *(*reg_dmabuf_mr)(struct ibv_pd *pd, uint64_t offset, size_t length,
 					uint64_t iova, int fd, int access);
 	struct ibv_mr *(*reg_mr)(struct ibv_pd *pd, void *addr, size_t length, uint64_t hca_va,
@@ -313,6 +314,7 @@ int ibv_cmd_destroy_qp(struct ibv_qp *qp);
 #define VERBS_ASSERT_OP(op, slot) \
 	static_assert(offsetof(struct verbs_context_ops, op) == (slot) * sizeof(void *), \
 		      "private ABI 34: " #op)
+VERBS_ASSERT_OP(alloc_dm, 1);
 VERBS_ASSERT_OP(alloc_pd, 5);
 VERBS_ASSERT_OP(create_ah, 13);
 VERBS_ASSERT_OP(create_cq, 15);
@@ -325,6 +327,7 @@ VERBS_ASSERT_OP(destroy_ah, 29);
 VERBS_ASSERT_OP(destroy_cq, 31);
 VERBS_ASSERT_OP(destroy_qp, 34);
 VERBS_ASSERT_OP(free_context, 39);
+VERBS_ASSERT_OP(free_dm, 40);
 VERBS_ASSERT_OP(modify_qp, 47);
 VERBS_ASSERT_OP(poll_cq, 53);
 VERBS_ASSERT_OP(post_recv, 54);
@@ -333,6 +336,7 @@ VERBS_ASSERT_OP(query_device_ex, 58);
 VERBS_ASSERT_OP(query_port, 60);
 VERBS_ASSERT_OP(query_qp, 61);
 VERBS_ASSERT_OP(query_rt_values, 63);
+VERBS_ASSERT_OP(reg_dm_mr, 66);
 VERBS_ASSERT_OP(reg_dmabuf_mr, 67);
 VERBS_ASSERT_OP(reg_mr, 68);
 VERBS_ASSERT_OP(req_notify_cq, 69);

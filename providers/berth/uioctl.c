@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 /*
- * The calls that go to the kernel directly: the two uverbs methods that libibverbs has no function
- * for, or one whose arguments differ between its releases, and the doorbell. They use the kernel's
+ * The calls that go to the kernel directly: the uverbs methods that libibverbs has no function for, or
+ * one whose arguments differ between its releases, device memory, and the doorbell. They use the kernel's
  * user ABI only (rdma_user_ioctl_cmds.h), so they are the same inside and outside rdma-core.
  */
 #include <errno.h>
@@ -127,6 +127,85 @@ int berth_reg_dmabuf(struct ibv_pd *ibpd, uint64_t offset, uint64_t length, uint
 	uioctl_add_u64(&call, UVERBS_ATTR_REG_DMABUF_MR_IOVA, iova);
 	uioctl_add_u32(&call, UVERBS_ATTR_REG_DMABUF_MR_FD, fd);
 	uioctl_add_u32(&call, UVERBS_ATTR_REG_DMABUF_MR_ACCESS_FLAGS, access);
+	ret = uioctl_call(ibpd->context, &call);
+	if (!ret)
+		mr->handle = handle->data;
+	return ret;
+}
+
+/**
+ * berth_alloc_dm_handle - allocate device memory
+ * @ibctx: the context
+ * @length: bytes
+ * @log_align: alignment as a power of two
+ * @handle: receives its handle
+ * @mmap_offset: receives where the context's descriptor maps it
+ *
+ * Return: 0 or an errno.
+ */
+int berth_alloc_dm_handle(struct ibv_context *ibctx, uint64_t length, uint32_t log_align,
+			  uint32_t *handle, uint64_t *mmap_offset)
+{
+	struct ib_uverbs_attr *attr;
+	struct uioctl call;
+	int ret;
+
+	*mmap_offset = 0;
+	uioctl_init(&call, UVERBS_OBJECT_DM, UVERBS_METHOD_DM_ALLOC);
+	attr = uioctl_add_handle(&call, UVERBS_ATTR_ALLOC_DM_HANDLE, 0);
+	uioctl_add_u64(&call, UVERBS_ATTR_ALLOC_DM_LENGTH, length);
+	uioctl_add_u32(&call, UVERBS_ATTR_ALLOC_DM_ALIGNMENT, log_align);
+	uioctl_add(&call, BERTH_ATTR_DM_ALLOC_MMAP_OFFSET, sizeof(*mmap_offset),
+		   (uintptr_t)mmap_offset);
+	ret = uioctl_call(ibctx, &call);
+	if (!ret)
+		*handle = attr->data;
+	return ret;
+}
+
+/**
+ * berth_free_dm_handle - free device memory
+ * @ibctx: the context
+ * @handle: of berth_alloc_dm_handle()
+ *
+ * Return: 0 or an errno; EBUSY: a region is over it.
+ */
+int berth_free_dm_handle(struct ibv_context *ibctx, uint32_t handle)
+{
+	struct uioctl call;
+
+	uioctl_init(&call, UVERBS_OBJECT_DM, UVERBS_METHOD_DM_FREE);
+	uioctl_add_handle(&call, UVERBS_ATTR_FREE_DM_HANDLE, handle);
+	return uioctl_call(ibctx, &call);
+}
+
+/**
+ * berth_reg_dm - register a part of device memory
+ * @ibpd: protection domain
+ * @dm: handle of the memory
+ * @offset: of the region in it, bytes
+ * @length: of the region, bytes
+ * @access: enum ibv_access_flags, IBV_ACCESS_ZERO_BASED among them
+ * @mr: receives handle, lkey and rkey
+ *
+ * Return: 0 or an errno.
+ */
+int berth_reg_dm(struct ibv_pd *ibpd, uint32_t dm, uint64_t offset, uint64_t length,
+		 unsigned int access, struct ibv_mr *mr)
+{
+	struct ib_uverbs_attr *handle;
+	struct uioctl call;
+	int ret;
+
+	uioctl_init(&call, UVERBS_OBJECT_MR, UVERBS_METHOD_DM_MR_REG);
+	handle = uioctl_add_handle(&call, UVERBS_ATTR_REG_DM_MR_HANDLE, 0);
+	uioctl_add_u64(&call, UVERBS_ATTR_REG_DM_MR_OFFSET, offset);
+	uioctl_add_u64(&call, UVERBS_ATTR_REG_DM_MR_LENGTH, length);
+	uioctl_add_handle(&call, UVERBS_ATTR_REG_DM_MR_PD_HANDLE, ibpd->handle);
+	uioctl_add_u32(&call, UVERBS_ATTR_REG_DM_MR_ACCESS_FLAGS, access);
+	uioctl_add_handle(&call, UVERBS_ATTR_REG_DM_MR_DM_HANDLE, dm);
+	uioctl_add_out(&call, UVERBS_ATTR_REG_DM_MR_RESP_LKEY, &mr->lkey);
+	uioctl_add_out(&call, UVERBS_ATTR_REG_DM_MR_RESP_RKEY, &mr->rkey);
 	ret = uioctl_call(ibpd->context, &call);
 	if (!ret)
 		mr->handle = handle->data;

@@ -14,6 +14,7 @@ static void add_cases(void)
 	conf_add_flags();
 	conf_add_keys();
 	conf_add_isolation();
+	conf_add_dm();
 }
 
 int main(int argc, char **argv)

@@ -7,5 +7,6 @@ void conf_add_state(void);
 void conf_add_flags(void);
 void conf_add_keys(void);
 void conf_add_isolation(void);
+void conf_add_dm(void);
 
 #endif

@@ -238,6 +238,11 @@ enum berth_doorbell_open_attrs {
 	BERTH_ATTR_DOORBELL_OPEN_FD = (1U << UVERBS_ID_NS_SHIFT),
 };
 
+/* What a driver adds to UVERBS_METHOD_DM_ALLOC: mmap all of it, up to whole pages, at this offset. */
+enum berth_dm_alloc_attrs {
+	BERTH_ATTR_DM_ALLOC_MMAP_OFFSET = (1U << UVERBS_ID_NS_SHIFT),	/* out, u64 */
+};
+
 /* C11 and later, gcc in any mode: sizes are part of the ABI. */
 #define BERTH_ABI_ASSERT(type, size) \
 	_Static_assert(sizeof(type) == (size), "ABI size of " #type)

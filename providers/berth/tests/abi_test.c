@@ -110,9 +110,12 @@ static void check_ops(struct verbs_context *vctx)
 	SAME(pub->_compat_destroy_qp, destroy_qp);
 	SAME(pub->_compat_reg_mr, reg_mr);
 	SAME(pub->_compat_dereg_mr, dereg_mr);
+	SAME(vctx->alloc_dm, alloc_dm);
 	SAME(vctx->create_qp_ex, create_qp_ex);
+	SAME(vctx->free_dm, free_dm);
 	SAME(vctx->query_device_ex, query_device_ex);
 	SAME(vctx->query_rt_values, query_rt_values);
+	SAME(vctx->reg_dm_mr, reg_dm_mr);
 }
 
 static void check_calls(struct verbs_context *vctx)

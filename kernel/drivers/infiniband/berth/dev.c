@@ -24,6 +24,7 @@
 #include "net/netns.h"
 #include "obj/ah.h"
 #include "obj/cq.h"
+#include "obj/dm.h"
 #include "obj/kernel_verbs.h"
 #include "obj/mr.h"
 #include "obj/pd.h"
@@ -66,6 +67,7 @@ static int query_device(struct ib_device *ib, struct ib_device_attr *attr, struc
 		.max_cqe = BERTH_MAX_CQE,
 		.max_mr = MAX_KEY_INDEX,
 		.max_pd = MAX_QP,
+		.max_dm_size = BERTH_MAX_DM,
 		.max_ah = BERTH_MAX_AH,
 		.max_qp_rd_atom = RD_ATOMIC,
 		.max_res_rd_atom = RD_ATOMIC * MAX_QP,
@@ -140,12 +142,14 @@ static const struct ib_device_ops dev_ops = {
 	.uverbs_abi_ver = BERTH_ABI_VERSION,
 	.device_group = &dev_attr_group,
 
+	.alloc_dm = berth_dm_alloc,
 	.alloc_pd = berth_pd_alloc,
 	.alloc_ucontext = berth_ucontext_alloc,
 	.create_ah = berth_ah_create,
 	.create_cq = berth_cq_create,
 	.create_qp = berth_qp_create,
 	.create_user_ah = berth_ah_create,
+	.dealloc_dm = berth_dm_dealloc,
 	.dealloc_driver = dealloc_driver,
 	.dealloc_pd = berth_pd_dealloc,
 	.dealloc_ucontext = berth_ucontext_dealloc,
@@ -171,6 +175,7 @@ static const struct ib_device_ops dev_ops = {
 	.query_pkey = berth_port_query_pkey,
 	.query_port = berth_port_query,
 	.query_qp = berth_qp_query,
+	.reg_dm_mr = berth_dm_reg_mr,
 	.reg_user_mr = berth_mr_reg_user,
 	.reg_user_mr_dmabuf = berth_mr_reg_dmabuf,
 	.req_notify_cq = berth_req_notify_cq,

@@ -35,6 +35,7 @@ struct berth_dev {
 	struct xarray avs;			/* number -> struct berth_av; RCU readers */
 	u32 av_next;
 	u32 mr_next;				/* cyclic allocation cursor, of obj/mr.c */
+	atomic64_t dm_used;			/* bytes of device memory, of obj/dm.c */
 };
 
 static inline struct berth_dev *berth_dev(struct ib_device *ib)

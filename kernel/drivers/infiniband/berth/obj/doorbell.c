@@ -17,6 +17,7 @@
 #include <rdma/berth-abi.h>
 #include <rdma/uverbs_std_types.h>
 #include <rdma/uverbs_types.h>
+#include "dm.h"
 #include "doorbell.h"
 #include "qp.h"
 #include "ucontext.h"
@@ -101,5 +102,6 @@ DECLARE_UVERBS_NAMED_OBJECT(BERTH_OBJECT_DOORBELL,
 
 const struct uapi_definition berth_uapi_defs[] = {
 	UAPI_DEF_CHAIN_OBJ_TREE_NAMED(BERTH_OBJECT_DOORBELL),
+	UAPI_DEF_CHAIN(berth_dm_uapi_defs),
 	{}
 };
