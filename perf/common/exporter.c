@@ -8,7 +8,9 @@
  * negative errno; callers add nothing. No state: the caller owns the returned descriptor, which
  * is close-on-exec.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include "exporter.h"
 
 #include <errno.h>
