@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 # Processes killed in mid-transfer, either side, every kind of request: the survivor gets its error, the kernel gets
-# everything back. Runs in the guest.
+# everything back. 60 rounds; LIFE_ROUNDS=50 for 500. Runs in the guest.
 # timeout: 180
 set -uo pipefail
 # shellcheck source=tests/verbs/guest-lib.sh

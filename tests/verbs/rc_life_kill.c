@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -193,16 +194,24 @@ static void one_round(const struct kill_arg *t, unsigned int after_us)
 	close(ctl[victim][0]);
 }
 
+/* LIFE_ROUNDS in the environment: rounds of each case. */
+static unsigned int rounds(void)
+{
+	const char *text = getenv("LIFE_ROUNDS");
+
+	return text ? (unsigned int)strtoul(text, NULL, 0) : 6;
+}
+
 static void kill_case(const void *arg)
 {
 	const struct kill_arg *t = arg;
 	struct vt_opts o = VT_OPTS;
 	struct vt_dev *da, *db;
-	uint64_t rnd = 11;
+	uint64_t rnd = 11 + rounds();
 
 	if (!vt_mem_probe(t->mem))
 		vt_skip("no %s on this machine", vt_mem_name[t->mem]);
-	for (int round = 0; round < 4; round++)
+	for (unsigned int round = 0; round < rounds(); round++)
 		one_round(t, (unsigned int)(vt_rand(&rnd) % 40000));
 	da = vt_open(vt_cfg.dev);
 	db = t->wire ? vt_open(vt_cfg.peer) : da;
@@ -227,5 +236,5 @@ void life_add_kill(void)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (!rows[i].wire || vt_cfg.peer)
-			vt_add(rows[i].name, kill_case, &rows[i], 90);
+			vt_add(rows[i].name, kill_case, &rows[i], 60 + 6 * rounds());
 }
