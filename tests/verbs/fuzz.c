@@ -124,10 +124,14 @@ static void innocent_round(struct vt_pair *p, struct vt_buf *src, struct vt_buf 
 {
 	enum xfer_op op = (enum xfer_op)(vt_rand(rnd) % X_OPS);
 	uint32_t len = 1 + (uint32_t)(vt_rand(rnd) % (INNOCENT_BYTES - 8192));
-	struct xfer x = xfer_simple(op, src, vt_rand(rnd) % 4096, dst, vt_rand(rnd) % 4096, len);
+	struct xfer x;
 
 	if (op == X_SEND_INV)
 		return;
+	if (op == X_READ)
+		x = xfer_simple(op, dst, vt_rand(rnd) % 4096, src, vt_rand(rnd) % 4096, len);
+	else
+		x = xfer_simple(op, src, vt_rand(rnd) % 4096, dst, vt_rand(rnd) % 4096, len);
 	x.flags = IBV_SEND_SIGNALED;
 	xfer_run(&p->a, &p->b, &x);
 }

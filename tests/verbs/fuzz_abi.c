@@ -16,7 +16,7 @@
 #include "fuzz_abi.h"
 
 #define AT_ONCE		3
-#define LIFE_MS		4000
+#define LIFE_MS		1500
 
 static struct {
 	pid_t pid;
@@ -52,7 +52,7 @@ static void start(int i, unsigned long nr)
 	uint64_t seed = vt_mix(fuzz_cfg.seed, nr);
 
 	children[i].seed = seed;
-	children[i].end_ms = vt_now_ms() + (fuzz_odds(20) ? 1 + fuzz_below(200) : LIFE_MS * vt_cfg.slow);
+	children[i].end_ms = vt_now_ms() + (fuzz_odds(20) ? 1 + fuzz_below(200) : LIFE_MS);
 	children[i].pid = fork();
 	CHECK(children[i].pid >= 0, "fork: %s", strerror(errno));
 	if (!children[i].pid) {
