@@ -16,6 +16,7 @@ enum send_kind {
 	SEND_RDMA = 1 << 1,	/* takes a remote address */
 	SEND_NO_INLINE = 1 << 2,
 	SEND_DATAGRAM = 1 << 3,	/* can be one */
+	SEND_NO_DATA = 1 << 4,	/* neither SGEs nor inline data, whatever the request says */
 };
 
 struct send_op {
@@ -29,6 +30,7 @@ static const struct send_op send_ops[] = {
 	[IBV_WR_SEND] = { BERTH_WR_SEND, SEND_DATAGRAM },
 	[IBV_WR_SEND_WITH_IMM] = { BERTH_WR_SEND_IMM, SEND_EX | SEND_DATAGRAM },
 	[IBV_WR_RDMA_READ] = { BERTH_WR_READ, SEND_RDMA | SEND_NO_INLINE },
+	[IBV_WR_LOCAL_INV] = { BERTH_WR_LOCAL_INV, SEND_EX | SEND_NO_DATA },
 	[IBV_WR_SEND_WITH_INV] = { BERTH_WR_SEND_INV, SEND_EX },
 };
 
@@ -100,6 +102,11 @@ static inline int build_send(const struct berth_qp *qp, struct berth_send_wqe *w
 		put_ud_addr(wqe, wr->wr.ud.ah, wr->wr.ud.remote_qpn, wr->wr.ud.remote_qkey);
 	}
 
+	if (op.kind & SEND_NO_DATA) {
+		wqe->num_sge = 0;
+		wqe->inline_len = 0;
+		return wr->send_flags & IBV_SEND_INLINE ? EINVAL : 0;
+	}
 	if (!(wr->send_flags & IBV_SEND_INLINE))
 		return put_sges(wqe, wr->sg_list, num_sge);
 	if (berth_unlikely(op.kind & SEND_NO_INLINE))

@@ -139,6 +139,10 @@ static int put_operation(const struct berth_qp *qp, struct berth_send_wqe *wqe,
 		wqe->opcode = BERTH_WR_SEND_INV;
 		wqe->ex = wr->ex.invalidate_rkey;
 		break;
+	case IB_WR_LOCAL_INV:
+		wqe->opcode = BERTH_WR_LOCAL_INV;
+		wqe->ex = wr->ex.invalidate_rkey;
+		break;
 	case IB_WR_RDMA_WRITE:
 		put_rdma(wqe, BERTH_WR_WRITE, wr);
 		break;

@@ -275,25 +275,29 @@ int berth_mr_dereg(struct ib_mr *ib, struct ib_udata *udata)
 }
 
 /**
- * berth_mr_invalidate - end a key on behalf of a peer (SEND with invalidate)
+ * berth_mr_invalidate - end a key on behalf of a peer (SEND with invalidate) or of the consumer
+ *	(LOCAL_INV)
  * @dev: the device.
- * @pd: of the QP that received the message.
- * @rkey: from the message.
+ * @pd: of the QP that received the message, or that the request was posted to.
+ * @rkey: the key.
+ * @by_peer: a peer asked for it.
  *
  * Any MR that grants its peers something may be invalidated by them, as on iWARP: the peer gives
- * back what it was given. MRs that are local only, of another domain, or the direct map may not.
+ * back what it was given. MRs that are local only may be invalidated by the consumer; those of
+ * another domain, or the direct map, by nobody.
  * From here on every access by the key fails, local ones too; the MR waits for deregistration.
  * Accesses that run at this moment in another context may end after it.
  *
  * Context: RCU reader; softirq or process; does not sleep.
  * Return: 0; -EINVAL: no such valid key in the domain, or not for peers.
  */
-int berth_mr_invalidate(struct berth_dev *dev, struct ib_pd *pd, u32 rkey)
+int berth_mr_invalidate(struct berth_dev *dev, struct ib_pd *pd, u32 rkey, bool by_peer)
 {
 	struct berth_mr *mr = berth_mr_find(dev, rkey);
 
-	if (!mr || mr->ib.pd != pd || mr->ib.type == IB_MR_TYPE_DMA ||
-	    !(mr->access & MR_REMOTE_RIGHTS))
+	if (!mr || mr->ib.pd != pd || mr->ib.type == IB_MR_TYPE_DMA)
+		return -EINVAL;
+	if (by_peer && !(mr->access & MR_REMOTE_RIGHTS))
 		return -EINVAL;
 	WRITE_ONCE(mr->valid, false);
 	return 0;

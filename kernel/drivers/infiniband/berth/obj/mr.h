@@ -61,7 +61,7 @@ struct ib_mr *berth_mr_get_dma(struct ib_pd *pd, int access);
 struct ib_mr *berth_mr_reg_user(struct ib_pd *pd, u64 start, u64 length, u64 iova, int access,
 				struct ib_udata *udata);
 int berth_mr_dereg(struct ib_mr *ib, struct ib_udata *udata);
-int berth_mr_invalidate(struct berth_dev *dev, struct ib_pd *pd, u32 rkey);
+int berth_mr_invalidate(struct berth_dev *dev, struct ib_pd *pd, u32 rkey, bool by_peer);
 int berth_mr_fill_res(struct sk_buff *msg, struct ib_mr *ib);
 
 /* For makers of MRs: allocate, fill in the memory, publish; destroy accepts a half-built one. */

@@ -14,6 +14,7 @@
 #include "../wire/packet.h"
 #include "ack.h"
 #include "flight.h"
+#include "local_op.h"
 #include "req.h"
 
 /* Whether a PSN is one that we sent and that is not acknowledged yet. */
@@ -77,6 +78,7 @@ static bool acknowledge(struct berth_qp *qp, u32 psn)
 		sq->una = berth_psn_add(wqe->first_psn, wqe->psns);
 		moved = true;
 		berth_sq_complete(qp, IB_WC_SUCCESS);
+		berth_local_op_settle(qp);
 	}
 	if (moved) {
 		berth_flight_grow(sq, qp->mtu, berth_psn_cmp(sq->una, una));
@@ -203,10 +205,12 @@ static void read_data(struct berth_qp *qp, const struct berth_packet *pkt,
 	berth_flight_grow(sq, qp->mtu, 1);
 	pop_reads(sq);
 	berth_req_progress(qp);
-	if (sq->una == berth_psn_add(wqe->first_psn, wqe->psns))
+	if (sq->una == berth_psn_add(wqe->first_psn, wqe->psns)) {
 		berth_sq_complete(qp, IB_WC_SUCCESS);
-	else
+		berth_local_op_settle(qp);
+	} else {
 		skip_acknowledged(qp);
+	}
 }
 
 static void read_response(struct berth_qp *qp, const struct berth_packet *pkt,

@@ -134,7 +134,7 @@ enum berth_rsp_result berth_rsp_finish(struct berth_qp *qp, const struct berth_r
 
 	switch (tail->opcode) {
 	case BERTH_WR_SEND_INV:
-		if (berth_mr_invalidate(qp->dev, qp->pd, tail->ex))
+		if (berth_mr_invalidate(qp->dev, qp->pd, tail->ex, true))
 			return BERTH_RSP_ACCESS;
 		cqe.flags = BERTH_CQE_INV;
 		break;

@@ -12,6 +12,7 @@
 #include "../obj/qp_state.h"
 #include "../wire/bth.h"
 #include "local.h"
+#include "local_op.h"
 #include "req.h"
 #include "rsp.h"
 
@@ -236,7 +237,7 @@ static u32 run(struct berth_qp *qp, struct berth_qp *peer)
 		if (sq->next == sq->head && !berth_sq_fetch(qp))
 			break;
 		wqe = berth_sq_slot(sq, sq->next);
-		if (wqe->status != IB_WC_SUCCESS)
+		if (wqe->status != IB_WC_SUCCESS || berth_local_op_is(wqe))
 			return used ? used : BERTH_WQE_COST;
 		if (qp->state == IB_QPS_SQD && !wqe->psns)
 			break;

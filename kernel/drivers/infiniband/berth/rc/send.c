@@ -15,6 +15,7 @@
 #include "../wire/bth.h"
 #include "../wire/packet.h"
 #include "../net/burst.h"
+#include "local_op.h"
 #include "req.h"
 #include "send.h"
 
@@ -128,7 +129,7 @@ static bool may_send(struct berth_qp *qp, const struct place *at, u32 reads)
 	if (at->counter == sq->head && !berth_sq_fetch(qp))
 		return false;
 	wqe = berth_sq_slot(sq, at->counter);
-	if (wqe->status != IB_WC_SUCCESS)
+	if (wqe->status != IB_WC_SUCCESS || berth_local_op_is(wqe))
 		return false;
 	if (!wqe->psns) {
 		if (qp->state == IB_QPS_SQD)

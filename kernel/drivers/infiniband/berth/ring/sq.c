@@ -92,6 +92,10 @@ static u8 validate(const struct berth_qp *qp, const struct berth_send_wqe *wqe)
 		if (wqe->flags & BERTH_WR_INLINE || !sq->max_rd_atomic)
 			return IB_WC_LOC_QP_OP_ERR;
 		break;
+	case BERTH_WR_LOCAL_INV:
+		if (wqe->flags & BERTH_WR_INLINE || wqe->num_sge)
+			return IB_WC_LOC_QP_OP_ERR;
+		break;
 	default:
 		return IB_WC_LOC_QP_OP_ERR;
 	}
@@ -170,6 +174,7 @@ bool berth_sq_fetch(struct berth_qp *qp)
 	slot->num_sge = wqe.num_sge;
 	slot->length = 0;
 	slot->psns = 0;
+	slot->carried_out = false;
 	slot->status = validate(qp, &wqe);
 	if (slot->status == IB_WC_SUCCESS) {
 		if (wqe.flags & BERTH_WR_INLINE) {
