@@ -16,6 +16,7 @@ enum send_kind {
 	SEND_RDMA = 1 << 1,	/* takes a remote address */
 	SEND_NO_INLINE = 1 << 2,
 	SEND_DATAGRAM = 1 << 3,	/* can be one */
+	SEND_ATOMIC = 1 << 5,	/* takes a remote address and operands */
 	SEND_NO_DATA = 1 << 4,	/* neither SGEs nor inline data, whatever the request says */
 };
 
@@ -30,6 +31,8 @@ static const struct send_op send_ops[] = {
 	[IBV_WR_SEND] = { BERTH_WR_SEND, SEND_DATAGRAM },
 	[IBV_WR_SEND_WITH_IMM] = { BERTH_WR_SEND_IMM, SEND_EX | SEND_DATAGRAM },
 	[IBV_WR_RDMA_READ] = { BERTH_WR_READ, SEND_RDMA | SEND_NO_INLINE },
+	[IBV_WR_ATOMIC_CMP_AND_SWP] = { BERTH_WR_CMP_SWP, SEND_ATOMIC | SEND_NO_INLINE },
+	[IBV_WR_ATOMIC_FETCH_AND_ADD] = { BERTH_WR_FETCH_ADD, SEND_ATOMIC | SEND_NO_INLINE },
 	[IBV_WR_LOCAL_INV] = { BERTH_WR_LOCAL_INV, SEND_EX | SEND_NO_DATA },
 	[IBV_WR_SEND_WITH_INV] = { BERTH_WR_SEND_INV, SEND_EX },
 };
@@ -92,6 +95,11 @@ static inline int build_send(const struct berth_qp *qp, struct berth_send_wqe *w
 	if (op.kind & SEND_RDMA) {
 		wqe->rkey = wr->wr.rdma.rkey;
 		wqe->remote_addr = wr->wr.rdma.remote_addr;
+	} else if (op.kind & SEND_ATOMIC) {
+		wqe->rkey = wr->wr.atomic.rkey;
+		wqe->remote_addr = wr->wr.atomic.remote_addr;
+		wqe->atomic.compare_add = wr->wr.atomic.compare_add;
+		wqe->atomic.swap = wr->wr.atomic.swap;
 	} else {
 		wqe->rkey = 0;
 		wqe->remote_addr = 0;

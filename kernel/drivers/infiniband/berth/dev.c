@@ -70,7 +70,7 @@ static int query_device(struct ib_device *ib, struct ib_device_attr *attr, struc
 		.max_qp_rd_atom = RD_ATOMIC,
 		.max_res_rd_atom = RD_ATOMIC * MAX_QP,
 		.max_qp_init_rd_atom = RD_ATOMIC,
-		.atomic_cap = IB_ATOMIC_NONE,
+		.atomic_cap = IB_ATOMIC_HCA,
 		.masked_atomic_cap = IB_ATOMIC_NONE,
 		.max_pkeys = 1,
 		.local_ca_ack_delay = ACK_DELAY,

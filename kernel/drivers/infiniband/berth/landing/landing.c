@@ -201,6 +201,22 @@ int berth_landing_scatter(struct berth_dev *dev, struct berth_segs dst, u32 offs
 }
 
 /**
+ * berth_landing_atomic - read, modify and write a 64-bit word
+ * @word: one segment of 8 bytes
+ * @op: what to do
+ * @operand: see berth_window_atomic64()
+ * @compare: see there
+ * @old: receives the value before
+ *
+ * Context: RCU read side. Return: 0, -EAGAIN, -EKEYREVOKED; -EINVAL: misaligned in memory.
+ */
+int berth_landing_atomic(struct berth_segs word, enum berth_atomic_op op, u64 operand, u64 compare,
+			 u64 *old)
+{
+	return berth_window_atomic64(word.seg->window, word.seg->offset, op, operand, compare, old);
+}
+
+/**
  * berth_landing_from_skb - copy payload of a packet into segments
  * @dev: for counters
  * @dst: segments

@@ -123,6 +123,15 @@ static int put_datagram(struct berth_send_wqe *wqe, const struct ib_send_wr *wr)
 	return 0;
 }
 
+static void put_atomic(struct berth_send_wqe *wqe, u8 opcode, const struct ib_send_wr *wr)
+{
+	wqe->opcode = opcode;
+	wqe->remote_addr = atomic_wr(wr)->remote_addr;
+	wqe->rkey = atomic_wr(wr)->rkey;
+	wqe->atomic.compare_add = atomic_wr(wr)->compare_add;
+	wqe->atomic.swap = atomic_wr(wr)->swap;
+}
+
 /* What the opcode brings. */
 static int put_operation(const struct berth_qp *qp, struct berth_send_wqe *wqe,
 			 const struct ib_send_wr *wr)
@@ -138,6 +147,12 @@ static int put_operation(const struct berth_qp *qp, struct berth_send_wqe *wqe,
 	case IB_WR_SEND_WITH_INV:
 		wqe->opcode = BERTH_WR_SEND_INV;
 		wqe->ex = wr->ex.invalidate_rkey;
+		break;
+	case IB_WR_ATOMIC_CMP_AND_SWP:
+		put_atomic(wqe, BERTH_WR_CMP_SWP, wr);
+		break;
+	case IB_WR_ATOMIC_FETCH_AND_ADD:
+		put_atomic(wqe, BERTH_WR_FETCH_ADD, wr);
 		break;
 	case IB_WR_LOCAL_INV:
 		wqe->opcode = BERTH_WR_LOCAL_INV;

@@ -77,7 +77,7 @@ enum berth_rsp_result berth_rsp_receive(struct berth_qp *qp, u32 need, struct be
  * @rkey: of the MR
  * @va: first byte
  * @length: bytes
- * @access: IB_ACCESS_REMOTE_WRITE or IB_ACCESS_REMOTE_READ; QP and MR must both grant it
+ * @access: IB_ACCESS_REMOTE_WRITE, _READ or _ATOMIC; QP and MR must both grant it
  * @segs: receives the segment, in the responder's scratch
  *
  * Return: BERTH_RSP_OK, BERTH_RSP_ACCESS, BERTH_RSP_MOVING; BERTH_RSP_INVALID: the QP does not

@@ -19,14 +19,21 @@ struct berth_seg;
 
 #define BERTH_MAX_RD_ATOMIC	16
 
-/* A read request that is being answered. */
+/* A READ that is being answered, or the answer to an atomic behind one. */
 struct berth_read {
-	u64 va;
+	u64 va;			/* atomic: the value that it found */
 	u32 rkey;
 	u32 length;
 	u32 offset;		/* bytes answered */
 	u32 psn;		/* of the request, and of the first response */
+	bool atomic;
 	bool again;		/* asked for before */
+};
+
+/* An atomic that was carried out: what it is answered with however often it comes. */
+struct berth_atomic {
+	u64 orig;
+	u32 psn;
 };
 
 struct berth_rq {
@@ -66,6 +73,8 @@ struct berth_rq {
 	u8 read_first;		/* ring of reads being answered */
 	u8 read_count;
 	struct berth_read read[BERTH_MAX_RD_ATOMIC];
+	u32 atomics;		/* carried out since the QP was connected */
+	struct berth_atomic atomic[BERTH_MAX_RD_ATOMIC];	/* the last of them, a ring */
 	struct work_struct work;
 };
 
