@@ -247,6 +247,7 @@ static void atomic_value(struct berth_qp *qp, const struct berth_packet *pkt)
 	else
 		fetched(qp, wqe);
 }
+
 /* The class of the packet that answers a work request. */
 static u8 answer_class(const struct berth_swqe *wqe)
 {
