@@ -235,7 +235,8 @@ static void describe(struct berth_dev *dev, struct net_device *ndev, struct net 
  * @net: namespace that @ndev was in, held by the caller for the call
  *
  * There is no DMA device: the core then hands over kernel addresses, and nothing here needs others.
- * Nor is there a parent device, as a netdev may leave before its parent does.
+ * The parent, where there is one, is the netdev's: programs find netdevs by it. It stays longer than
+ * the device, because whoever removes it waits for the netdev, and the device holds that.
  *
  * Context: process, without rtnl.
  * Return: the device, which somebody may have unregistered already; or ERR_PTR: EEXIST for the name,
@@ -276,6 +277,8 @@ struct berth_dev *berth_dev_create(const char *name, struct net_device *ndev, st
 		goto dealloc;
 	err = ib_register_device(&dev->ib, name, NULL);
 	if (err)
+	if (ndev->reg_state == NETREG_REGISTERED)
+		dev->ib.dev.parent = ndev->dev.parent;
 		goto dealloc;
 	return dev;
 
