@@ -86,6 +86,7 @@ static void free_context(struct ibv_context *ibctx)
 /* Sorted as the structure. What is missing answers EOPNOTSUPP by libibverbs. */
 static const struct verbs_context_ops context_ops = {
 	.alloc_pd = berth_alloc_pd,
+	.attach_mcast = ibv_cmd_attach_mcast,
 	.create_ah = berth_create_ah,
 	.create_cq = berth_create_cq,
 	.create_cq_ex = berth_create_cq_ex,
@@ -96,6 +97,7 @@ static const struct verbs_context_ops context_ops = {
 	.destroy_ah = berth_destroy_ah,
 	.destroy_cq = berth_destroy_cq,
 	.destroy_qp = berth_destroy_qp,
+	.detach_mcast = ibv_cmd_detach_mcast,
 	.free_context = free_context,
 	.modify_qp = berth_modify_qp,
 	.poll_cq = berth_poll_cq,

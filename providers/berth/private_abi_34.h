@@ -157,7 +157,7 @@ struct verbs_context_ops {
 	VERBS_UNUSED_OP(alloc_td);
 	VERBS_UNUSED_OP(async_event);
 	VERBS_UNUSED_OP(attach_counters_point_flow);
-	VERBS_UNUSED_OP(attach_mcast);
+	int (*attach_mcast)(struct ibv_qp *qp, const union ibv_gid *gid, uint16_t lid);
 	VERBS_UNUSED_OP(bind_mw);
 	VERBS_UNUSED_OP(close_xrcd);
 	VERBS_UNUSED_OP(cq_event);
@@ -189,7 +189,7 @@ struct verbs_context_ops {
 	VERBS_UNUSED_OP(destroy_rwq_ind_table);
 	VERBS_UNUSED_OP(destroy_srq);
 	VERBS_UNUSED_OP(destroy_wq);
-	VERBS_UNUSED_OP(detach_mcast);
+	int (*detach_mcast)(struct ibv_qp *qp, const union ibv_gid *gid, uint16_t lid);
 	void (*free_context)(struct ibv_context *context);
 	VERBS_UNUSED_OP(free_dm);
 	VERBS_UNUSED_OP(get_srq_num);
@@ -291,6 +291,8 @@ int ibv_cmd_dereg_mr(struct verbs_mr *vmr);
 int ibv_cmd_create_ah(struct ibv_pd *pd, struct ibv_ah *ah, struct ibv_ah_attr *attr,
 		      struct ib_uverbs_create_ah_resp *resp, size_t resp_size);
 int ibv_cmd_destroy_ah(struct ibv_ah *ah);
+int ibv_cmd_attach_mcast(struct ibv_qp *qp, const union ibv_gid *gid, uint16_t lid);
+int ibv_cmd_detach_mcast(struct ibv_qp *qp, const union ibv_gid *gid, uint16_t lid);
 int ibv_cmd_create_cq_ex(struct ibv_context *context, const struct ibv_cq_init_attr_ex *attr,
 			 struct verbs_cq *cq, struct ibv_create_cq_ex *cmd, size_t cmd_size,
 			 struct ib_uverbs_ex_create_cq_resp *resp, size_t resp_size,
@@ -314,6 +316,7 @@ int ibv_cmd_destroy_qp(struct ibv_qp *qp);
 	static_assert(offsetof(struct verbs_context_ops, op) == (slot) * sizeof(void *), \
 		      "private ABI 34: " #op)
 VERBS_ASSERT_OP(alloc_pd, 5);
+VERBS_ASSERT_OP(attach_mcast, 9);
 VERBS_ASSERT_OP(create_ah, 13);
 VERBS_ASSERT_OP(create_cq, 15);
 VERBS_ASSERT_OP(create_cq_ex, 16);
@@ -324,6 +327,7 @@ VERBS_ASSERT_OP(dereg_mr, 28);
 VERBS_ASSERT_OP(destroy_ah, 29);
 VERBS_ASSERT_OP(destroy_cq, 31);
 VERBS_ASSERT_OP(destroy_qp, 34);
+VERBS_ASSERT_OP(detach_mcast, 38);
 VERBS_ASSERT_OP(free_context, 39);
 VERBS_ASSERT_OP(modify_qp, 47);
 VERBS_ASSERT_OP(poll_cq, 53);

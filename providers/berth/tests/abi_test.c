@@ -100,6 +100,8 @@ static void check_ops(struct verbs_context *vctx)
 	SAME(pub->req_notify_cq, req_notify_cq);
 	SAME(pub->_compat_alloc_pd, alloc_pd);
 	SAME(pub->_compat_dealloc_pd, dealloc_pd);
+	SAME(pub->_compat_attach_mcast, attach_mcast);
+	SAME(pub->_compat_detach_mcast, detach_mcast);
 	SAME(pub->_compat_create_ah, create_ah);
 	SAME(pub->_compat_destroy_ah, destroy_ah);
 	SAME(pub->_compat_create_cq, create_cq);

@@ -25,6 +25,7 @@
 #include "obj/ah.h"
 #include "obj/cq.h"
 #include "obj/kernel_verbs.h"
+#include "obj/mcast.h"
 #include "obj/mr.h"
 #include "obj/pd.h"
 #include "obj/qp.h"
@@ -72,6 +73,9 @@ static int query_device(struct ib_device *ib, struct ib_device_attr *attr, struc
 		.max_qp_init_rd_atom = RD_ATOMIC,
 		.atomic_cap = IB_ATOMIC_HCA,
 		.masked_atomic_cap = IB_ATOMIC_NONE,
+		.max_mcast_grp = BERTH_MAX_MCAST_GROUP,
+		.max_mcast_qp_attach = BERTH_MAX_MCAST_ATTACH,
+		.max_total_mcast_qp_attach = BERTH_MAX_MCAST_GROUP * BERTH_MAX_MCAST_ATTACH,
 		.max_pkeys = 1,
 		.local_ca_ack_delay = ACK_DELAY,
 		.timestamp_mask = U64_MAX,
@@ -142,6 +146,7 @@ static const struct ib_device_ops dev_ops = {
 
 	.alloc_pd = berth_pd_alloc,
 	.alloc_ucontext = berth_ucontext_alloc,
+	.attach_mcast = berth_mcast_attach,
 	.create_ah = berth_ah_create,
 	.create_cq = berth_cq_create,
 	.create_qp = berth_qp_create,
@@ -153,6 +158,7 @@ static const struct ib_device_ops dev_ops = {
 	.destroy_ah = berth_ah_destroy,
 	.destroy_cq = berth_cq_destroy,
 	.destroy_qp = berth_qp_destroy,
+	.detach_mcast = berth_mcast_detach,
 	.disassociate_ucontext = berth_ucontext_disassociate,
 	.fill_res_cq_entry = berth_cq_fill_res,
 	.fill_res_mr_entry = berth_mr_fill_res,
@@ -271,14 +277,14 @@ struct berth_dev *berth_dev_create(const char *name, struct net_device *ndev, st
 	dev->netns = netns;
 	rtnl_lock();
 	berth_port_sample(dev);
+	if (ndev->reg_state == NETREG_REGISTERED)
+		dev->ib.dev.parent = ndev->dev.parent;
 	rtnl_unlock();
 	err = ib_device_set_netdev(&dev->ib, berth_gid_core_netdev(ndev), 1);
 	if (err)
 		goto dealloc;
 	err = ib_register_device(&dev->ib, name, NULL);
 	if (err)
-	if (ndev->reg_state == NETREG_REGISTERED)
-		dev->ib.dev.parent = ndev->dev.parent;
 		goto dealloc;
 	return dev;
 
