@@ -50,8 +50,8 @@ pair ucmatose/ipv4 ucmatose -b $four -c 5 -C 20 -- ucmatose -s $four -c 5 -C 20
 pair udaddy/ipv4 udaddy -b $four -c 3 -C 20 -- udaddy -s $four -c 3 -C 20
 pair udaddy/ipv6 udaddy -b $six -C 20 -- udaddy -s $six -C 20
 pair rdma_server rdma_server -s $four -- rdma_client -s $four
-pair rstream rstream -b $four -S 4096 -C 100 -V -- rstream -s $four -S 4096 -C 100 -V
-pair riostream riostream -b $four -S 4096 -C 100 -V -- riostream -s $four -S 4096 -C 100 -V
+pair rstream rstream -b $four -S 4096 -C 100 -T v -- rstream -s $four -S 4096 -C 100 -T v
+pair riostream riostream -b $four -S 4096 -C 100 -T v -- riostream -s $four -S 4096 -C 100 -T v
 CLIENT_NS=a pair one_device/rping rping -s -a $four -C 5 -V -- rping -c -a $four -C 5 -V
 CLIENT_NS=a pair one_device/udaddy udaddy -b $four -C 10 -- udaddy -s $four -C 10
 for tool in ib_write_bw ib_write_lat ib_read_bw ib_read_lat ib_send_bw ib_send_lat; do

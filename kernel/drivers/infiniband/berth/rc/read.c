@@ -196,16 +196,21 @@ static void broken(struct berth_qp *qp, const struct berth_read *read,
 {
 	struct berth_rq *rq = &qp->rq;
 
+	rq->nak_psn = berth_psn_add(read->psn, read->offset / qp->mtu);
+	rq->read_count = 0;
 	if (result == BERTH_RSP_MOVING) {
-		/* Unanswered, the requester asks again when its timer expires. */
-		dequeue(rq);
+		/*
+		 * As a receiver that is not ready: the requester waits, then repeats everything from
+		 * here on, also a request that waits to be refused.
+		 */
+		berth_count(qp->dev, BERTH_CNT_TX_RNR_NAK);
+		rq->nak_syndrome = berth_syndrome_rnr(rq->min_rnr_timer);
+		rq->fail = 0;
 		return;
 	}
 	berth_count(qp->dev, BERTH_CNT_TX_ERROR_NAK);
 	rq->nak_syndrome = berth_syndrome_nak(BERTH_NAK_REMOTE_ACCESS);
-	rq->nak_psn = berth_psn_add(read->psn, read->offset / qp->mtu);
 	rq->fail = BERTH_RSP_ACCESS;
-	rq->read_count = 0;
 }
 
 /* Sends the answers to the atomics that are the oldest. One that is lost is asked for again. */
