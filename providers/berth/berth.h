@@ -4,7 +4,7 @@
  *
  * Ownership: libibverbs owns the embedded verbs_* parts, the application the lifetime; the rings
  * are memory of the kernel that is mapped here from create to destroy. Lock order: qp_table_lock,
- * then a CQ lock. SQ and RQ locks are leaves and are never held with another lock.
+ * then a CQ lock. SQ, RQ and SRQ locks are leaves and are never held with another lock.
  */
 #ifndef BERTH_PROVIDER_H
 #define BERTH_PROVIDER_H
@@ -94,6 +94,13 @@ struct berth_qp {
 	uint32_t map_size;
 };
 
+struct berth_srq {
+	struct verbs_srq vsrq;
+	struct berth_wq wq;		/* but for tail: the kernel says in the ring what is free */
+	struct berth_srq_ring *ring;
+	uint32_t map_size;
+};
+
 static inline struct berth_context *to_bctx(struct ibv_context *ibctx)
 {
 	return container_of(ibctx, struct berth_context, vctx.context);
@@ -112,6 +119,11 @@ static inline struct berth_cq *to_bcq(struct ibv_cq *ibcq)
 static inline struct berth_cq *to_bcq_ex(struct ibv_cq_ex *ibcq)
 {
 	return container_of(ibcq, struct berth_cq, vcq.cq_ex);
+}
+
+static inline struct berth_srq *to_bsrq(struct ibv_srq *ibsrq)
+{
+	return container_of(ibsrq, struct berth_srq, vsrq.srq);
 }
 
 static inline struct berth_qp *to_bqp(struct ibv_qp *ibqp)
@@ -181,6 +193,12 @@ int berth_destroy_cq(struct ibv_cq *ibcq);
 void berth_cq_forget_qp(struct berth_cq *cq, const struct berth_qp *qp);
 void berth_cq_set_ex_ops(struct ibv_cq_ex *ibcq, uint64_t wc_flags);
 
+/* srq.c */
+struct ibv_srq *berth_create_srq(struct ibv_pd *ibpd, struct ibv_srq_init_attr *attr);
+int berth_modify_srq(struct ibv_srq *ibsrq, struct ibv_srq_attr *attr, int attr_mask);
+int berth_query_srq(struct ibv_srq *ibsrq, struct ibv_srq_attr *attr);
+int berth_destroy_srq(struct ibv_srq *ibsrq);
+
 /* qp.c */
 struct ibv_qp *berth_create_qp(struct ibv_pd *ibpd, struct ibv_qp_init_attr *attr);
 struct ibv_qp *berth_create_qp_ex(struct ibv_context *ibctx, struct ibv_qp_init_attr_ex *attr);
@@ -201,6 +219,7 @@ int berth_destroy_qp(struct ibv_qp *ibqp);
 
 int berth_post_send(struct ibv_qp *ibqp, struct ibv_send_wr *wr, struct ibv_send_wr **bad_wr);
 int berth_post_recv(struct ibv_qp *ibqp, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad_wr);
+int berth_post_srq_recv(struct ibv_srq *ibsrq, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad_wr);
 void berth_qp_set_wr_ops(struct ibv_qp_ex *qp, uint64_t send_ops);
 
 /* enum ibv_send_flags to enum berth_wr_flags: the fence moves, the others have one step less. */

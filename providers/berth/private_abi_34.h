@@ -173,7 +173,7 @@ struct verbs_context_ops {
 	struct ibv_qp *(*create_qp_ex)(struct ibv_context *context,
 				       struct ibv_qp_init_attr_ex *attr);
 	VERBS_UNUSED_OP(create_rwq_ind_table);
-	VERBS_UNUSED_OP(create_srq);
+	struct ibv_srq *(*create_srq)(struct ibv_pd *pd, struct ibv_srq_init_attr *attr);
 	VERBS_UNUSED_OP(create_srq_ex);
 	VERBS_UNUSED_OP(create_wq);
 	VERBS_UNUSED_OP(dealloc_mw);
@@ -187,7 +187,7 @@ struct verbs_context_ops {
 	VERBS_UNUSED_OP(destroy_flow_action);
 	int (*destroy_qp)(struct ibv_qp *qp);
 	VERBS_UNUSED_OP(destroy_rwq_ind_table);
-	VERBS_UNUSED_OP(destroy_srq);
+	int (*destroy_srq)(struct ibv_srq *srq);
 	VERBS_UNUSED_OP(destroy_wq);
 	int (*detach_mcast)(struct ibv_qp *qp, const union ibv_gid *gid, uint16_t lid);
 	void (*free_context)(struct ibv_context *context);
@@ -200,7 +200,7 @@ struct verbs_context_ops {
 	VERBS_UNUSED_OP(modify_flow_action_esp);
 	int (*modify_qp)(struct ibv_qp *qp, struct ibv_qp_attr *attr, int attr_mask);
 	VERBS_UNUSED_OP(modify_qp_rate_limit);
-	VERBS_UNUSED_OP(modify_srq);
+	int (*modify_srq)(struct ibv_srq *srq, struct ibv_srq_attr *attr, int attr_mask);
 	VERBS_UNUSED_OP(modify_wq);
 	VERBS_UNUSED_OP(open_qp);
 	VERBS_UNUSED_OP(open_xrcd);
@@ -208,7 +208,8 @@ struct verbs_context_ops {
 	int (*post_recv)(struct ibv_qp *qp, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad_wr);
 	int (*post_send)(struct ibv_qp *qp, struct ibv_send_wr *wr, struct ibv_send_wr **bad_wr);
 	VERBS_UNUSED_OP(post_srq_ops);
-	VERBS_UNUSED_OP(post_srq_recv);
+	int (*post_srq_recv)(struct ibv_srq *srq, struct ibv_recv_wr *wr,
+			     struct ibv_recv_wr **bad_wr);
 	int (*query_device_ex)(struct ibv_context *context,
 			       const struct ibv_query_device_ex_input *input,
 			       struct ibv_device_attr_ex *attr, size_t attr_size);
@@ -219,7 +220,7 @@ struct verbs_context_ops {
 			struct ibv_qp_init_attr *init_attr);
 	VERBS_UNUSED_OP(query_qp_data_in_order);
 	int (*query_rt_values)(struct ibv_context *context, struct ibv_values_ex *values);
-	VERBS_UNUSED_OP(query_srq);
+	int (*query_srq)(struct ibv_srq *srq, struct ibv_srq_attr *attr);
 	VERBS_UNUSED_OP(read_counters);
 	VERBS_UNUSED_OP(reg_dm_mr);
 	struct ibv_mr *(*reg_dmabuf_mr)(struct ibv_pd *pd, uint64_t offset, size_t length,
@@ -267,6 +268,9 @@ VERBS_COMMAND(ibv_get_context, ib_uverbs_get_context);
 VERBS_COMMAND(ibv_query_port, ib_uverbs_query_port);
 VERBS_COMMAND(ibv_alloc_pd, ib_uverbs_alloc_pd);
 VERBS_COMMAND(ibv_reg_mr, ib_uverbs_reg_mr);
+VERBS_COMMAND(ibv_create_srq, ib_uverbs_create_srq);
+VERBS_COMMAND(ibv_modify_srq, ib_uverbs_modify_srq);
+VERBS_COMMAND(ibv_query_srq, ib_uverbs_query_srq);
 VERBS_COMMAND(ibv_create_qp, ib_uverbs_create_qp);
 VERBS_COMMAND(ibv_query_qp, ib_uverbs_query_qp);
 VERBS_COMMAND(ibv_modify_qp, ib_uverbs_modify_qp);
@@ -298,6 +302,14 @@ int ibv_cmd_create_cq_ex(struct ibv_context *context, const struct ibv_cq_init_a
 			 struct ib_uverbs_ex_create_cq_resp *resp, size_t resp_size,
 			 uint32_t cmd_flags);
 int ibv_cmd_destroy_cq(struct ibv_cq *cq);
+int ibv_cmd_create_srq(struct ibv_pd *pd, struct ibv_srq *srq, struct ibv_srq_init_attr *attr,
+		       struct ibv_create_srq *cmd, size_t cmd_size,
+		       struct ib_uverbs_create_srq_resp *resp, size_t resp_size);
+int ibv_cmd_modify_srq(struct ibv_srq *srq, struct ibv_srq_attr *attr, int attr_mask,
+		       struct ibv_modify_srq *cmd, size_t cmd_size);
+int ibv_cmd_query_srq(struct ibv_srq *srq, struct ibv_srq_attr *attr, struct ibv_query_srq *cmd,
+		      size_t cmd_size);
+int ibv_cmd_destroy_srq(struct ibv_srq *srq);
 int ibv_cmd_create_qp_ex(struct ibv_context *context, struct verbs_qp *qp,
 			 struct ibv_qp_init_attr_ex *attr, struct ibv_create_qp *cmd,
 			 size_t cmd_size, struct ib_uverbs_create_qp_resp *resp,
@@ -322,21 +334,26 @@ VERBS_ASSERT_OP(create_cq, 15);
 VERBS_ASSERT_OP(create_cq_ex, 16);
 VERBS_ASSERT_OP(create_qp, 19);
 VERBS_ASSERT_OP(create_qp_ex, 20);
+VERBS_ASSERT_OP(create_srq, 22);
 VERBS_ASSERT_OP(dealloc_pd, 26);
 VERBS_ASSERT_OP(dereg_mr, 28);
 VERBS_ASSERT_OP(destroy_ah, 29);
 VERBS_ASSERT_OP(destroy_cq, 31);
 VERBS_ASSERT_OP(destroy_qp, 34);
 VERBS_ASSERT_OP(detach_mcast, 38);
+VERBS_ASSERT_OP(destroy_srq, 36);
 VERBS_ASSERT_OP(free_context, 39);
 VERBS_ASSERT_OP(modify_qp, 47);
+VERBS_ASSERT_OP(modify_srq, 49);
 VERBS_ASSERT_OP(poll_cq, 53);
 VERBS_ASSERT_OP(post_recv, 54);
 VERBS_ASSERT_OP(post_send, 55);
+VERBS_ASSERT_OP(post_srq_recv, 57);
 VERBS_ASSERT_OP(query_device_ex, 58);
 VERBS_ASSERT_OP(query_port, 60);
 VERBS_ASSERT_OP(query_qp, 61);
 VERBS_ASSERT_OP(query_rt_values, 63);
+VERBS_ASSERT_OP(query_srq, 64);
 VERBS_ASSERT_OP(reg_dmabuf_mr, 67);
 VERBS_ASSERT_OP(reg_mr, 68);
 VERBS_ASSERT_OP(req_notify_cq, 69);
@@ -355,6 +372,8 @@ static_assert(offsetof(struct ibv_qp_ex, qp_base) == 0, "private ABI 34");
 static_assert(sizeof(struct ibv_get_context) == 16, "private ABI 34");
 static_assert(sizeof(struct ibv_create_qp) == 64, "private ABI 34");
 static_assert(sizeof(struct ib_uverbs_create_qp_resp) == 32, "private ABI 34");
+static_assert(sizeof(struct ibv_create_srq) == 40, "private ABI 34");
+static_assert(sizeof(struct ib_uverbs_create_srq_resp) == 16, "private ABI 34");
 static_assert(sizeof(struct ibv_create_cq_ex) == 56, "private ABI 34");
 static_assert(sizeof(struct ib_uverbs_ex_create_cq_resp) == 16, "private ABI 34");
 

@@ -187,7 +187,7 @@ int berth_post_recv(struct ibv_qp *ibqp, struct ibv_recv_wr *wr, struct ibv_recv
 	int ret = 0;
 	int err;
 
-	if (berth_unlikely(ibqp->state == IBV_QPS_RESET)) {
+	if (berth_unlikely(ibqp->state == IBV_QPS_RESET || ibqp->srq)) {
 		*bad_wr = wr;
 		return EINVAL;
 	}
@@ -218,5 +218,34 @@ int berth_post_recv(struct ibv_qp *ibqp, struct ibv_recv_wr *wr, struct ibv_recv
 		*bad_wr = first;
 		return err;
 	}
+	return ret;
+}
+
+/*
+ * No system call: QPs take receives when messages come, and none is flushed with a QP. Pairs with
+ * the kernel's store of the ring's head after it has copied an entry.
+ */
+int berth_post_srq_recv(struct ibv_srq *ibsrq, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad_wr)
+{
+	struct berth_srq *srq = to_bsrq(ibsrq);
+	struct berth_wq *wq = &srq->wq;
+	uint32_t head;
+	int ret = 0;
+
+	berth_lock(&wq->lock);
+	for (head = wq->head; wr; wr = wr->next, head++) {
+		ret = ENOMEM;
+		if (berth_likely(head - ring_observe(&srq->ring->head) < wq->max_wr))
+			ret = build_recv(wq, rq_entry(wq, head), wr);
+		if (berth_unlikely(ret)) {
+			*bad_wr = wr;
+			break;
+		}
+	}
+	if (head != wq->head) {
+		wq->head = head;
+		ring_publish(wq->prod, head);
+	}
+	berth_unlock(&wq->lock);
 	return ret;
 }

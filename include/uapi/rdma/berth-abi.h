@@ -78,6 +78,19 @@ struct berth_create_qp_resp {
 	__u32 reserved;
 };
 
+struct berth_create_srq_req {
+	__u32 flags;		/* none yet */
+	__u32 reserved;
+};
+
+struct berth_create_srq_resp {
+	__aligned_u64 mmap_offset;
+	__u32 mmap_size;
+	__u32 entries;		/* of the ring, at least max_wr (as returned) */
+	__u32 stride;		/* bytes */
+	__u32 reserved;
+};
+
 /* ---- queue pair rings: one mapping holds the header, the SQ and the RQ ---- */
 
 enum berth_ring_flags {
@@ -164,6 +177,25 @@ struct berth_recv_wqe {
 	/* struct berth_sge sge[num_sge] */
 };
 
+/*
+ * The first bytes of an SRQ's mapping; the entries, struct berth_recv_wqe, follow. The process
+ * stores prod with release after it wrote entries. The kernel copies an entry when a QP takes it and
+ * then stores head with release: entries before head may be overwritten, whatever has completed.
+ *
+ * When IBV_SRQ_MAX_WR is modified the kernel makes another mapping, copies what is posted under the
+ * same counters, and says in next_* of the present one where it is.
+ */
+struct berth_srq_ring {
+	__u32 prod;
+	__u32 reserved0[15];
+	__u32 head;
+	__u32 reserved1[15];
+	__aligned_u64 next_offset;	/* for mmap, written by the kernel */
+	__u32 next_size;
+	__u32 next_entries;
+	__u32 reserved2[12];
+};
+
 /* ---- completion queue ring ---- */
 
 enum berth_cq_arm {
@@ -205,7 +237,8 @@ struct berth_cqe {
 	__u32 byte_len;
 	__u32 qpn;
 	__u32 ex;
-	__u32 index;		/* ring counter of the work request: it and all before it are done */
+	__u32 index;		/* ring counter of the work request: it and all before it are done, */
+				/* but for an SRQ, which says itself what may be overwritten */
 	__u32 src_qp;
 	__u32 vendor_err;
 	__u16 pkey_index;
@@ -248,7 +281,10 @@ BERTH_ABI_ASSERT(struct berth_create_cq_resp, 16);
 BERTH_ABI_ASSERT(struct berth_create_ah_resp, 8);
 BERTH_ABI_ASSERT(struct berth_create_qp_req, 8);
 BERTH_ABI_ASSERT(struct berth_create_qp_resp, 40);
+BERTH_ABI_ASSERT(struct berth_create_srq_req, 8);
+BERTH_ABI_ASSERT(struct berth_create_srq_resp, 24);
 BERTH_ABI_ASSERT(struct berth_qp_ring, 192);
+BERTH_ABI_ASSERT(struct berth_srq_ring, 192);
 BERTH_ABI_ASSERT(struct berth_sge, 16);
 BERTH_ABI_ASSERT(struct berth_send_wqe, 48);
 BERTH_ABI_ASSERT(struct berth_recv_wqe, 16);

@@ -110,6 +110,11 @@ static void check_ops(struct verbs_context *vctx)
 	SAME(pub->_compat_modify_qp, modify_qp);
 	SAME(pub->_compat_query_qp, query_qp);
 	SAME(pub->_compat_destroy_qp, destroy_qp);
+	SAME(pub->_compat_create_srq, create_srq);
+	SAME(pub->_compat_modify_srq, modify_srq);
+	SAME(pub->_compat_query_srq, query_srq);
+	SAME(pub->_compat_destroy_srq, destroy_srq);
+	SAME(pub->post_srq_recv, post_srq_recv);
 	SAME(pub->_compat_reg_mr, reg_mr);
 	SAME(pub->_compat_dereg_mr, dereg_mr);
 	SAME(vctx->create_qp_ex, create_qp_ex);

@@ -30,6 +30,7 @@
 #include "obj/pd.h"
 #include "obj/qp.h"
 #include "obj/shared.h"
+#include "obj/srq.h"
 #include "obj/ucontext.h"
 
 #define VENDOR_ID		0xffffff	/* none assigned */
@@ -58,6 +59,7 @@ static int query_device(struct ib_device *ib, struct ib_device_attr *attr, struc
 		.max_qp = MAX_QP,
 		.max_qp_wr = BERTH_MAX_WR,
 		.device_cap_flags = IB_DEVICE_RC_RNR_NAK_GEN | IB_DEVICE_CURR_QP_STATE_MOD |
+				    IB_DEVICE_SRQ_RESIZE |
 				    IB_DEVICE_PORT_ACTIVE_EVENT | IB_DEVICE_SYS_IMAGE_GUID,
 		.kernel_cap_flags = IBK_ALLOW_USER_UNREG,
 		.max_send_sge = BERTH_MAX_SGE,
@@ -67,6 +69,9 @@ static int query_device(struct ib_device *ib, struct ib_device_attr *attr, struc
 		.max_cqe = BERTH_MAX_CQE,
 		.max_mr = MAX_KEY_INDEX,
 		.max_pd = MAX_QP,
+		.max_srq = BERTH_MAX_SRQ,
+		.max_srq_wr = BERTH_MAX_WR,
+		.max_srq_sge = BERTH_MAX_SGE,
 		.max_ah = BERTH_MAX_AH,
 		.max_qp_rd_atom = RD_ATOMIC,
 		.max_res_rd_atom = RD_ATOMIC * MAX_QP,
@@ -150,6 +155,7 @@ static const struct ib_device_ops dev_ops = {
 	.create_ah = berth_ah_create,
 	.create_cq = berth_cq_create,
 	.create_qp = berth_qp_create,
+	.create_srq = berth_srq_create,
 	.create_user_ah = berth_ah_create,
 	.dealloc_driver = dealloc_driver,
 	.dealloc_pd = berth_pd_dealloc,
@@ -159,6 +165,7 @@ static const struct ib_device_ops dev_ops = {
 	.destroy_cq = berth_cq_destroy,
 	.destroy_qp = berth_qp_destroy,
 	.detach_mcast = berth_mcast_detach,
+	.destroy_srq = berth_srq_destroy,
 	.disassociate_ucontext = berth_ucontext_disassociate,
 	.fill_res_cq_entry = berth_cq_fill_res,
 	.fill_res_mr_entry = berth_mr_fill_res,
@@ -169,14 +176,17 @@ static const struct ib_device_ops dev_ops = {
 	.mmap = berth_shared_mmap,
 	.mmap_free = berth_shared_mmap_free,
 	.modify_qp = berth_qp_modify,
+	.modify_srq = berth_srq_modify,
 	.poll_cq = berth_poll_cq,
 	.post_recv = berth_post_recv,
 	.post_send = berth_post_send,
+	.post_srq_recv = berth_post_srq_recv,
 	.query_ah = berth_ah_query,
 	.query_device = query_device,
 	.query_pkey = berth_port_query_pkey,
 	.query_port = berth_port_query,
 	.query_qp = berth_qp_query,
+	.query_srq = berth_srq_query,
 	.reg_user_mr = berth_mr_reg_user,
 	.reg_user_mr_dmabuf = berth_mr_reg_dmabuf,
 	.req_notify_cq = berth_req_notify_cq,
@@ -185,6 +195,7 @@ static const struct ib_device_ops dev_ops = {
 	INIT_RDMA_OBJ_SIZE(ib_cq, berth_cq, ib),
 	INIT_RDMA_OBJ_SIZE(ib_pd, berth_pd, ib),
 	INIT_RDMA_OBJ_SIZE(ib_qp, berth_ibqp, ib),
+	INIT_RDMA_OBJ_SIZE(ib_srq, berth_srq, ib),
 	INIT_RDMA_OBJ_SIZE(ib_ucontext, berth_ucontext, ib),
 };
 

@@ -14,6 +14,7 @@
 #include "cq.h"
 #include "kernel_verbs.h"
 #include "qp.h"
+#include "srq.h"
 
 #define SEND_FLAGS	(IB_SEND_FENCE | IB_SEND_SIGNALED | IB_SEND_SOLICITED | IB_SEND_INLINE)
 
@@ -233,10 +234,9 @@ int berth_post_send(struct ib_qp *ib, const struct ib_send_wr *wr, const struct 
 	return err;
 }
 
-static int build_recv(const struct berth_qp *qp, struct berth_recv_wqe *wqe,
-		      const struct ib_recv_wr *wr)
+static int build_recv(struct berth_recv_wqe *wqe, const struct ib_recv_wr *wr, int max_sge)
 {
-	if (wr->num_sge < 0 || wr->num_sge > qp->cap.max_recv_sge)
+	if (wr->num_sge < 0 || wr->num_sge > max_sge)
 		return -EINVAL;
 	*wqe = (struct berth_recv_wqe) {
 		.wr_id = wr->wr_id,
@@ -275,7 +275,7 @@ int berth_post_recv(struct ib_qp *ib, const struct ib_recv_wr *wr, const struct 
 		if (prod - smp_load_acquire(&rq->head) >= qp->cap.max_recv_wr)
 			err = -ENOMEM;
 		else
-			err = build_recv(qp, wqe, wr);
+			err = build_recv(wqe, wr, qp->cap.max_recv_sge);
 		if (err) {
 			*bad = wr;
 			break;
@@ -289,6 +289,41 @@ int berth_post_recv(struct ib_qp *ib, const struct ib_recv_wr *wr, const struct 
 	smp_mb();
 	if (READ_ONCE(qp->ring->flags) & BERTH_RING_RQ_DOORBELL)
 		queue_work(berth_qp_wq, &qp->kernel->work);
+	return err;
+}
+
+/**
+ * berth_post_srq_recv - ib_device_ops.post_srq_recv
+ * @ib: SRQ of a kernel consumer
+ * @wr: list of requests
+ * @bad: receives the first that was not posted
+ *
+ * Context: any. Return: 0; -EINVAL: a request that the SRQ cannot have; -ENOMEM: full.
+ */
+int berth_post_srq_recv(struct ib_srq *ib, const struct ib_recv_wr *wr,
+			const struct ib_recv_wr **bad)
+{
+	struct berth_srq *srq = berth_srq(ib);
+	struct berth_srq_ring *header = srq->header;
+	unsigned long flags;
+	int err = 0;
+	u32 prod;
+
+	spin_lock_irqsave(&srq->post_lock, flags);
+	for (prod = header->prod; wr; wr = wr->next, prod++) {
+		/* Acquire: the entry that was there has been copied. */
+		if (prod - smp_load_acquire(&header->head) >= srq->max_wr)
+			err = -ENOMEM;
+		else
+			err = build_recv(berth_srq_entry(srq, prod), wr, srq->max_sge);
+		if (err) {
+			*bad = wr;
+			break;
+		}
+	}
+	/* Pairs with the acquire of berth_srq_posted(). */
+	smp_store_release(&header->prod, prod);
+	spin_unlock_irqrestore(&srq->post_lock, flags);
 	return err;
 }
 

@@ -63,7 +63,7 @@ enum berth_rsp_result berth_rsp_receive(struct berth_qp *qp, u32 need, struct be
 		rq->status = IB_WC_LOC_LEN_ERR;
 		return BERTH_RSP_INVALID;
 	}
-	ret = berth_landing_resolve(qp->dev, qp->pd, rq->sge, rq->num_sge, need,
+	ret = berth_landing_resolve(qp->dev, rq->pd, rq->sge, rq->num_sge, need,
 				    IB_ACCESS_LOCAL_WRITE, rq->seg);
 	if (ret < 0)
 		return receive_error(qp, ret);

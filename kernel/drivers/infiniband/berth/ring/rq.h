@@ -38,7 +38,7 @@ struct berth_atomic {
 
 struct berth_rq {
 	spinlock_t lock;
-	u32 entries;		/* of the ring, power of two; 0: no RQ */
+	u32 entries;		/* of the ring, power of two; 0: no RQ of its own */
 	u32 stride;
 	u32 max_sge;
 	void *ring;		/* shared; the kernel reads each entry once */
@@ -50,6 +50,7 @@ struct berth_rq {
 	u64 wr_id;
 	u32 num_sge;
 	u32 capacity;		/* bytes that the list takes */
+	struct ib_pd *pd;	/* of the memory that it names: the SRQ's where there is one */
 	struct berth_sge *sge;
 	struct berth_seg *seg;
 
