@@ -9,6 +9,7 @@
 #ifndef BERTH_PROVIDER_H
 #define BERTH_PROVIDER_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,8 +42,35 @@ struct berth_context {
 	struct berth_qp_leaf *qp_table[BERTH_QPN_ROOT_SIZE];	/* leaves live as long as this */
 };
 
+struct berth_td {
+	struct ibv_td td;
+	unsigned int users;		/* parent domains, atomic */
+};
+
+/* A protection domain; or a parent domain, which stands for one and adds to it. */
 struct berth_pd {
 	struct ibv_pd pd;
+	unsigned int users;		/* parent domains of it, or objects in it; atomic */
+	struct berth_pd *contained;	/* of a parent domain, else NULL */
+	struct berth_td *td;		/* its objects are used by one thread at a time; may be NULL */
+	void *(*alloc)(struct ibv_pd *pd, void *pd_context, size_t size, size_t alignment,
+		       uint64_t resource_type);
+	void (*free)(struct ibv_pd *pd, void *pd_context, void *ptr, uint64_t resource_type);
+	void *pd_context;
+};
+
+/* What the allocators of a parent domain are told. */
+enum berth_resource_type {
+	BERTH_RES_QP = 1,
+	BERTH_RES_CQ,
+	BERTH_RES_SRQ,
+};
+
+/* Where the memory of an object came from. */
+struct berth_origin {
+	struct berth_pd *domain;	/* a parent domain, or NULL */
+	enum berth_resource_type type;
+	bool custom;			/* its allocator made it */
 };
 
 struct berth_ah {
@@ -52,6 +80,7 @@ struct berth_ah {
 
 struct berth_cq {
 	struct verbs_cq vcq;
+	struct berth_origin origin;
 	struct berth_lock lock;		/* everything below */
 	struct berth_cq_ring *ring;
 	struct berth_cqe *cqes;
@@ -79,6 +108,7 @@ struct berth_wq {
 
 struct berth_qp {
 	struct verbs_qp vqp;
+	struct berth_origin origin;
 	struct berth_wq sq;
 	struct berth_wq rq;
 	struct berth_qp_ring *ring;
@@ -96,6 +126,7 @@ struct berth_qp {
 
 struct berth_srq {
 	struct verbs_srq vsrq;
+	struct berth_origin origin;
 	struct berth_wq wq;		/* but for tail: the kernel says in the ring what is free */
 	struct berth_srq_ring *ring;
 	uint32_t map_size;
@@ -119,6 +150,11 @@ static inline struct berth_cq *to_bcq(struct ibv_cq *ibcq)
 static inline struct berth_cq *to_bcq_ex(struct ibv_cq_ex *ibcq)
 {
 	return container_of(ibcq, struct berth_cq, vcq.cq_ex);
+}
+
+static inline struct berth_pd *to_bpd(struct ibv_pd *ibpd)
+{
+	return container_of(ibpd, struct berth_pd, pd);
 }
 
 static inline struct berth_srq *to_bsrq(struct ibv_srq *ibsrq)
@@ -164,15 +200,34 @@ static inline struct berth_qp *berth_qp_find(const struct berth_context *ctx, ui
 	return __atomic_load_n(&leaf->qp[qpn & (BERTH_QPN_LEAF_SIZE - 1)], __ATOMIC_ACQUIRE);
 }
 
+/*
+ * What the kernel says about destroying an object, with EIO left out: the device has gone, and the
+ * object with it, so there is only this side's part to take apart.
+ */
+static inline int berth_destroyed(int ret)
+{
+	return ret == EIO ? 0 : ret;
+}
+
 /* uioctl.c */
 int berth_open_doorbell(struct ibv_context *ibctx);
 int berth_reg_dmabuf(struct ibv_pd *ibpd, uint64_t offset, uint64_t length, uint64_t iova, int fd,
 		     int access, struct ibv_mr *mr);
 int berth_ring_doorbell(int fd, uint32_t what);
 
-/* mr.c */
+/* domain.c */
 struct ibv_pd *berth_alloc_pd(struct ibv_context *ibctx);
 int berth_dealloc_pd(struct ibv_pd *ibpd);
+struct ibv_td *berth_alloc_td(struct ibv_context *ibctx, struct ibv_td_init_attr *attr);
+int berth_dealloc_td(struct ibv_td *ibtd);
+struct ibv_pd *berth_alloc_parent_domain(struct ibv_context *ibctx,
+					 struct ibv_parent_domain_init_attr *attr);
+void *berth_object_alloc(struct ibv_pd *ibpd, size_t size, enum berth_resource_type type,
+			 struct berth_origin *origin);
+void berth_object_free(void *object, const struct berth_origin *origin);
+bool berth_needs_lock(struct ibv_context *ibctx, struct ibv_pd *ibpd);
+
+/* mr.c */
 struct ibv_mr *berth_reg_mr(struct ibv_pd *ibpd, void *addr, size_t length, uint64_t iova,
 			    int access);
 struct ibv_mr *berth_reg_dmabuf_mr(struct ibv_pd *ibpd, uint64_t offset, size_t length,
@@ -189,6 +244,7 @@ struct ibv_cq *berth_create_cq(struct ibv_context *ibctx, int cqe,
 struct ibv_cq_ex *berth_create_cq_ex(struct ibv_context *ibctx, struct ibv_cq_init_attr_ex *attr);
 int berth_poll_cq(struct ibv_cq *ibcq, int num_entries, struct ibv_wc *wc);
 int berth_req_notify_cq(struct ibv_cq *ibcq, int solicited_only);
+int berth_resize_cq(struct ibv_cq *ibcq, int cqe);
 int berth_destroy_cq(struct ibv_cq *ibcq);
 void berth_cq_forget_qp(struct berth_cq *cq, const struct berth_qp *qp);
 void berth_cq_set_ex_ops(struct ibv_cq_ex *ibcq, uint64_t wc_flags);

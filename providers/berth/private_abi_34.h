@@ -152,9 +152,10 @@ struct verbs_context_ops {
 	VERBS_UNUSED_OP(alloc_dm);
 	VERBS_UNUSED_OP(alloc_mw);
 	VERBS_UNUSED_OP(alloc_null_mr);
-	VERBS_UNUSED_OP(alloc_parent_domain);
+	struct ibv_pd *(*alloc_parent_domain)(struct ibv_context *context,
+					      struct ibv_parent_domain_init_attr *attr);
 	struct ibv_pd *(*alloc_pd)(struct ibv_context *context);
-	VERBS_UNUSED_OP(alloc_td);
+	struct ibv_td *(*alloc_td)(struct ibv_context *context, struct ibv_td_init_attr *attr);
 	VERBS_UNUSED_OP(async_event);
 	VERBS_UNUSED_OP(attach_counters_point_flow);
 	int (*attach_mcast)(struct ibv_qp *qp, const union ibv_gid *gid, uint16_t lid);
@@ -178,7 +179,7 @@ struct verbs_context_ops {
 	VERBS_UNUSED_OP(create_wq);
 	VERBS_UNUSED_OP(dealloc_mw);
 	int (*dealloc_pd)(struct ibv_pd *pd);
-	VERBS_UNUSED_OP(dealloc_td);
+	int (*dealloc_td)(struct ibv_td *td);
 	int (*dereg_mr)(struct verbs_mr *vmr);
 	int (*destroy_ah)(struct ibv_ah *ah);
 	VERBS_UNUSED_OP(destroy_counters);
@@ -229,7 +230,7 @@ struct verbs_context_ops {
 				 int access);
 	int (*req_notify_cq)(struct ibv_cq *cq, int solicited_only);
 	VERBS_UNUSED_OP(rereg_mr);
-	VERBS_UNUSED_OP(resize_cq);
+	int (*resize_cq)(struct ibv_cq *cq, int cqe);
 	VERBS_UNUSED_OP(set_ece);
 	VERBS_UNUSED_OP(unimport_dm);
 	VERBS_UNUSED_OP(unimport_mr);
@@ -268,6 +269,7 @@ VERBS_COMMAND(ibv_get_context, ib_uverbs_get_context);
 VERBS_COMMAND(ibv_query_port, ib_uverbs_query_port);
 VERBS_COMMAND(ibv_alloc_pd, ib_uverbs_alloc_pd);
 VERBS_COMMAND(ibv_reg_mr, ib_uverbs_reg_mr);
+VERBS_COMMAND(ibv_resize_cq, ib_uverbs_resize_cq);
 VERBS_COMMAND(ibv_create_srq, ib_uverbs_create_srq);
 VERBS_COMMAND(ibv_modify_srq, ib_uverbs_modify_srq);
 VERBS_COMMAND(ibv_query_srq, ib_uverbs_query_srq);
@@ -301,6 +303,8 @@ int ibv_cmd_create_cq_ex(struct ibv_context *context, const struct ibv_cq_init_a
 			 struct verbs_cq *cq, struct ibv_create_cq_ex *cmd, size_t cmd_size,
 			 struct ib_uverbs_ex_create_cq_resp *resp, size_t resp_size,
 			 uint32_t cmd_flags);
+int ibv_cmd_resize_cq(struct ibv_cq *cq, int cqe, struct ibv_resize_cq *cmd, size_t cmd_size,
+		      struct ib_uverbs_resize_cq_resp *resp, size_t resp_size);
 int ibv_cmd_destroy_cq(struct ibv_cq *cq);
 int ibv_cmd_create_srq(struct ibv_pd *pd, struct ibv_srq *srq, struct ibv_srq_init_attr *attr,
 		       struct ibv_create_srq *cmd, size_t cmd_size,
@@ -327,8 +331,10 @@ int ibv_cmd_destroy_qp(struct ibv_qp *qp);
 #define VERBS_ASSERT_OP(op, slot) \
 	static_assert(offsetof(struct verbs_context_ops, op) == (slot) * sizeof(void *), \
 		      "private ABI 34: " #op)
+VERBS_ASSERT_OP(alloc_parent_domain, 4);
 VERBS_ASSERT_OP(alloc_pd, 5);
 VERBS_ASSERT_OP(attach_mcast, 9);
+VERBS_ASSERT_OP(alloc_td, 6);
 VERBS_ASSERT_OP(create_ah, 13);
 VERBS_ASSERT_OP(create_cq, 15);
 VERBS_ASSERT_OP(create_cq_ex, 16);
@@ -336,6 +342,7 @@ VERBS_ASSERT_OP(create_qp, 19);
 VERBS_ASSERT_OP(create_qp_ex, 20);
 VERBS_ASSERT_OP(create_srq, 22);
 VERBS_ASSERT_OP(dealloc_pd, 26);
+VERBS_ASSERT_OP(dealloc_td, 27);
 VERBS_ASSERT_OP(dereg_mr, 28);
 VERBS_ASSERT_OP(destroy_ah, 29);
 VERBS_ASSERT_OP(destroy_cq, 31);
@@ -357,6 +364,7 @@ VERBS_ASSERT_OP(query_srq, 64);
 VERBS_ASSERT_OP(reg_dmabuf_mr, 67);
 VERBS_ASSERT_OP(reg_mr, 68);
 VERBS_ASSERT_OP(req_notify_cq, 69);
+VERBS_ASSERT_OP(resize_cq, 71);
 #undef VERBS_ASSERT_OP
 static_assert(sizeof(struct verbs_context_ops) == 76 * sizeof(void *), "private ABI 34");
 static_assert(sizeof(struct verbs_match_ent) == 24, "private ABI 34");
@@ -372,6 +380,8 @@ static_assert(offsetof(struct ibv_qp_ex, qp_base) == 0, "private ABI 34");
 static_assert(sizeof(struct ibv_get_context) == 16, "private ABI 34");
 static_assert(sizeof(struct ibv_create_qp) == 64, "private ABI 34");
 static_assert(sizeof(struct ib_uverbs_create_qp_resp) == 32, "private ABI 34");
+static_assert(sizeof(struct ibv_resize_cq) == 24, "private ABI 34");
+static_assert(sizeof(struct ib_uverbs_resize_cq_resp) == 8, "private ABI 34");
 static_assert(sizeof(struct ibv_create_srq) == 40, "private ABI 34");
 static_assert(sizeof(struct ib_uverbs_create_srq_resp) == 16, "private ABI 34");
 static_assert(sizeof(struct ibv_create_cq_ex) == 56, "private ABI 34");

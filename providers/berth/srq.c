@@ -6,7 +6,6 @@
  * place of the present one under the SRQ's lock.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "berth.h"
@@ -64,15 +63,15 @@ struct ibv_srq *berth_create_srq(struct ibv_pd *ibpd, struct ibv_srq_init_attr *
 {
 	struct create_srq_resp resp = {};
 	struct create_srq_cmd cmd = {};
+	struct berth_origin origin;
 	struct berth_srq *srq;
 	int ret;
 
-	srq = calloc(1, sizeof(*srq));
-	if (!srq) {
-		errno = ENOMEM;
+	srq = berth_object_alloc(ibpd, sizeof(*srq), BERTH_RES_SRQ, &origin);
+	if (!srq)
 		return NULL;
-	}
-	berth_lock_init(&srq->wq.lock, !to_bctx(ibpd->context)->single_threaded);
+	srq->origin = origin;
+	berth_lock_init(&srq->wq.lock, berth_needs_lock(ibpd->context, ibpd));
 	ret = ibv_cmd_create_srq(ibpd, &srq->vsrq.srq, attr, &cmd.ibv_cmd, sizeof(cmd),
 				 &resp.ibv_resp, sizeof(resp));
 	if (ret)
@@ -89,7 +88,7 @@ struct ibv_srq *berth_create_srq(struct ibv_pd *ibpd, struct ibv_srq_init_attr *
 destroy_kernel_srq:
 	ibv_cmd_destroy_srq(&srq->vsrq.srq);
 free_srq:
-	free(srq);
+	berth_object_free(srq, &origin);
 	errno = ret;
 	return NULL;
 }
@@ -137,12 +136,14 @@ int berth_query_srq(struct ibv_srq *ibsrq, struct ibv_srq_attr *attr)
 int berth_destroy_srq(struct ibv_srq *ibsrq)
 {
 	struct berth_srq *srq = to_bsrq(ibsrq);
+	struct berth_origin origin;
 	int ret;
 
-	ret = ibv_cmd_destroy_srq(ibsrq);
+	ret = berth_destroyed(ibv_cmd_destroy_srq(ibsrq));
 	if (ret)
 		return ret;
 	munmap(srq->ring, srq->map_size);
-	free(srq);
+	origin = srq->origin;
+	berth_object_free(srq, &origin);
 	return 0;
 }

@@ -43,6 +43,8 @@ struct berth_alloc_ucontext_resp {
 
 enum berth_create_cq_flags {
 	BERTH_CQ_TIMESTAMP = 1 << 0,	/* fill berth_cqe.timestamp */
+	BERTH_CQ_WALLCLOCK = 1 << 1,	/* fill berth_cqe.wallclock */
+	BERTH_CQ_IGNORE_OVERRUN = 1 << 2,	/* drop what does not fit, without an error */
 };
 
 struct berth_create_cq_req {
@@ -50,6 +52,7 @@ struct berth_create_cq_req {
 	__u32 reserved;
 };
 
+/* Also of resizing. */
 struct berth_create_cq_resp {
 	__aligned_u64 mmap_offset;
 	__u32 mmap_size;
@@ -209,6 +212,10 @@ enum berth_cq_arm {
  * the entry; the process stores cons with release after it read the entry. To arm, the process
  * raises arm (never lowers it: any covers solicited) with a full barrier and polls once more; the
  * kernel stores prod, full barrier, exchanges arm for none when it matches.
+ *
+ * Resizing makes another mapping, which goes on at the same counters: what the kernel completes from
+ * then on is there, up to the last prod of the old one. The process moves the entries which it has
+ * not read over.
  */
 struct berth_cq_ring {
 	__u32 cons;
@@ -244,7 +251,8 @@ struct berth_cqe {
 	__u16 pkey_index;
 	__u16 vlan_id;
 	__aligned_u64 timestamp;	/* ns, CLOCK_MONOTONIC; only with BERTH_CQ_TIMESTAMP */
-	__aligned_u64 reserved1[2];
+	__aligned_u64 wallclock;	/* ns, CLOCK_REALTIME; only with BERTH_CQ_WALLCLOCK */
+	__aligned_u64 reserved1;
 };
 
 /* ---- doorbell ---- */

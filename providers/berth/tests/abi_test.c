@@ -117,6 +117,10 @@ static void check_ops(struct verbs_context *vctx)
 	SAME(pub->post_srq_recv, post_srq_recv);
 	SAME(pub->_compat_reg_mr, reg_mr);
 	SAME(pub->_compat_dereg_mr, dereg_mr);
+	SAME(pub->_compat_resize_cq, resize_cq);
+	SAME(vctx->alloc_parent_domain, alloc_parent_domain);
+	SAME(vctx->alloc_td, alloc_td);
+	SAME(vctx->dealloc_td, dealloc_td);
 	SAME(vctx->create_qp_ex, create_qp_ex);
 	SAME(vctx->query_device_ex, query_device_ex);
 	SAME(vctx->query_rt_values, query_rt_values);

@@ -411,7 +411,7 @@ static void modify_qp__reset_empties_queues(void)
 
 static void create_qp__refuses(void)
 {
-	struct ibv_qp_init_attr attr = { .qp_type = IBV_QPT_UC };
+	struct ibv_qp_init_attr attr = { .qp_type = IBV_QPT_RAW_PACKET };
 	struct setup s;
 
 	set_up(&s, 0, false);

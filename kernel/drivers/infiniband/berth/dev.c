@@ -190,6 +190,7 @@ static const struct ib_device_ops dev_ops = {
 	.reg_user_mr = berth_mr_reg_user,
 	.reg_user_mr_dmabuf = berth_mr_reg_dmabuf,
 	.req_notify_cq = berth_req_notify_cq,
+	.resize_cq = berth_cq_resize,
 
 	INIT_RDMA_OBJ_SIZE(ib_ah, berth_ah, ib),
 	INIT_RDMA_OBJ_SIZE(ib_cq, berth_cq, ib),
