@@ -85,16 +85,19 @@ static void free_context(struct ibv_context *ibctx)
 
 /* Sorted as the structure. What is missing answers EOPNOTSUPP by libibverbs. */
 static const struct verbs_context_ops context_ops = {
+	.alloc_mw = berth_alloc_mw,
 	.alloc_parent_domain = berth_alloc_parent_domain,
 	.alloc_pd = berth_alloc_pd,
 	.attach_mcast = ibv_cmd_attach_mcast,
 	.alloc_td = berth_alloc_td,
+	.bind_mw = berth_bind_mw,
 	.create_ah = berth_create_ah,
 	.create_cq = berth_create_cq,
 	.create_cq_ex = berth_create_cq_ex,
 	.create_qp = berth_create_qp,
 	.create_qp_ex = berth_create_qp_ex,
 	.create_srq = berth_create_srq,
+	.dealloc_mw = berth_dealloc_mw,
 	.dealloc_pd = berth_dealloc_pd,
 	.dealloc_td = berth_dealloc_td,
 	.dereg_mr = berth_dereg_mr,
@@ -118,6 +121,7 @@ static const struct verbs_context_ops context_ops = {
 	.reg_dmabuf_mr = berth_reg_dmabuf_mr,
 	.reg_mr = berth_reg_mr,
 	.req_notify_cq = berth_req_notify_cq,
+	.rereg_mr = berth_rereg_mr,
 	.resize_cq = berth_resize_cq,
 };
 

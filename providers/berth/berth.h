@@ -232,7 +232,16 @@ struct ibv_mr *berth_reg_mr(struct ibv_pd *ibpd, void *addr, size_t length, uint
 			    int access);
 struct ibv_mr *berth_reg_dmabuf_mr(struct ibv_pd *ibpd, uint64_t offset, size_t length,
 				   uint64_t iova, int fd, int access);
+int berth_rereg_mr(struct verbs_mr *vmr, int flags, struct ibv_pd *ibpd, void *addr, size_t length,
+		   int access);
 int berth_dereg_mr(struct verbs_mr *vmr);
+
+/* mw.c */
+struct ibv_mw *berth_alloc_mw(struct ibv_pd *ibpd, enum ibv_mw_type type);
+int berth_dealloc_mw(struct ibv_mw *mw);
+int berth_bind_mw(struct ibv_qp *ibqp, struct ibv_mw *mw, struct ibv_mw_bind *bind);
+int berth_put_bind(struct berth_send_wqe *wqe, const struct ibv_mw *mw, uint32_t rkey,
+		   const struct ibv_mw_bind_info *info);
 
 /* ah.c */
 struct ibv_ah *berth_create_ah(struct ibv_pd *ibpd, struct ibv_ah_attr *attr);
@@ -269,7 +278,7 @@ int berth_destroy_qp(struct ibv_qp *ibqp);
 	 IBV_QP_EX_WITH_SEND | IBV_QP_EX_WITH_SEND_WITH_IMM |		\
 	 IBV_QP_EX_WITH_RDMA_READ | IBV_QP_EX_WITH_SEND_WITH_INV |	\
 	 IBV_QP_EX_WITH_ATOMIC_CMP_AND_SWP | IBV_QP_EX_WITH_ATOMIC_FETCH_AND_ADD | \
-	 IBV_QP_EX_WITH_LOCAL_INV)
+	 IBV_QP_EX_WITH_LOCAL_INV | IBV_QP_EX_WITH_BIND_MW)
 
 #define BERTH_UD_SEND_OPS	(IBV_QP_EX_WITH_SEND | IBV_QP_EX_WITH_SEND_WITH_IMM)
 

@@ -55,6 +55,16 @@ struct ibv_mr *berth_reg_dmabuf_mr(struct ibv_pd *ibpd, uint64_t offset, size_t 
 	return &vmr->ibv_mr;
 }
 
+int berth_rereg_mr(struct verbs_mr *vmr, int flags, struct ibv_pd *ibpd, void *addr, size_t length,
+		   int access)
+{
+	struct ib_uverbs_rereg_mr_resp resp = {};
+	struct ibv_rereg_mr cmd = {};
+
+	return ibv_cmd_rereg_mr(vmr, flags, addr, length, (uintptr_t)addr, access, ibpd, &cmd,
+				sizeof(cmd), &resp, sizeof(resp));
+}
+
 int berth_dereg_mr(struct verbs_mr *vmr)
 {
 	int ret;

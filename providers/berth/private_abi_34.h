@@ -150,7 +150,7 @@ enum verbs_qp_mask {
 struct verbs_context_ops {
 	VERBS_UNUSED_OP(advise_mr);
 	VERBS_UNUSED_OP(alloc_dm);
-	VERBS_UNUSED_OP(alloc_mw);
+	struct ibv_mw *(*alloc_mw)(struct ibv_pd *pd, enum ibv_mw_type type);
 	VERBS_UNUSED_OP(alloc_null_mr);
 	struct ibv_pd *(*alloc_parent_domain)(struct ibv_context *context,
 					      struct ibv_parent_domain_init_attr *attr);
@@ -159,7 +159,7 @@ struct verbs_context_ops {
 	VERBS_UNUSED_OP(async_event);
 	VERBS_UNUSED_OP(attach_counters_point_flow);
 	int (*attach_mcast)(struct ibv_qp *qp, const union ibv_gid *gid, uint16_t lid);
-	VERBS_UNUSED_OP(bind_mw);
+	int (*bind_mw)(struct ibv_qp *qp, struct ibv_mw *mw, struct ibv_mw_bind *bind);
 	VERBS_UNUSED_OP(close_xrcd);
 	VERBS_UNUSED_OP(cq_event);
 	struct ibv_ah *(*create_ah)(struct ibv_pd *pd, struct ibv_ah_attr *attr);
@@ -177,7 +177,7 @@ struct verbs_context_ops {
 	struct ibv_srq *(*create_srq)(struct ibv_pd *pd, struct ibv_srq_init_attr *attr);
 	VERBS_UNUSED_OP(create_srq_ex);
 	VERBS_UNUSED_OP(create_wq);
-	VERBS_UNUSED_OP(dealloc_mw);
+	int (*dealloc_mw)(struct ibv_mw *mw);
 	int (*dealloc_pd)(struct ibv_pd *pd);
 	int (*dealloc_td)(struct ibv_td *td);
 	int (*dereg_mr)(struct verbs_mr *vmr);
@@ -229,7 +229,8 @@ struct verbs_context_ops {
 	struct ibv_mr *(*reg_mr)(struct ibv_pd *pd, void *addr, size_t length, uint64_t hca_va,
 				 int access);
 	int (*req_notify_cq)(struct ibv_cq *cq, int solicited_only);
-	VERBS_UNUSED_OP(rereg_mr);
+	int (*rereg_mr)(struct verbs_mr *vmr, int flags, struct ibv_pd *pd, void *addr,
+			size_t length, int access);
 	int (*resize_cq)(struct ibv_cq *cq, int cqe);
 	VERBS_UNUSED_OP(set_ece);
 	VERBS_UNUSED_OP(unimport_dm);
@@ -273,6 +274,8 @@ VERBS_COMMAND(ibv_resize_cq, ib_uverbs_resize_cq);
 VERBS_COMMAND(ibv_create_srq, ib_uverbs_create_srq);
 VERBS_COMMAND(ibv_modify_srq, ib_uverbs_modify_srq);
 VERBS_COMMAND(ibv_query_srq, ib_uverbs_query_srq);
+VERBS_COMMAND(ibv_rereg_mr, ib_uverbs_rereg_mr);
+VERBS_COMMAND(ibv_alloc_mw, ib_uverbs_alloc_mw);
 VERBS_COMMAND(ibv_create_qp, ib_uverbs_create_qp);
 VERBS_COMMAND(ibv_query_qp, ib_uverbs_query_qp);
 VERBS_COMMAND(ibv_modify_qp, ib_uverbs_modify_qp);
@@ -293,7 +296,14 @@ int ibv_cmd_dealloc_pd(struct ibv_pd *pd);
 int ibv_cmd_reg_mr(struct ibv_pd *pd, void *addr, size_t length, uint64_t hca_va, int access,
 		   struct verbs_mr *vmr, struct ibv_reg_mr *cmd, size_t cmd_size,
 		   struct ib_uverbs_reg_mr_resp *resp, size_t resp_size);
+int ibv_cmd_rereg_mr(struct verbs_mr *vmr, uint32_t flags, void *addr, size_t length,
+		     uint64_t hca_va, int access, struct ibv_pd *pd, struct ibv_rereg_mr *cmd,
+		     size_t cmd_size, struct ib_uverbs_rereg_mr_resp *resp, size_t resp_size);
 int ibv_cmd_dereg_mr(struct verbs_mr *vmr);
+int ibv_cmd_alloc_mw(struct ibv_pd *pd, enum ibv_mw_type type, struct ibv_mw *mw,
+		     struct ibv_alloc_mw *cmd, size_t cmd_size,
+		     struct ib_uverbs_alloc_mw_resp *resp, size_t resp_size);
+int ibv_cmd_dealloc_mw(struct ibv_mw *mw);
 int ibv_cmd_create_ah(struct ibv_pd *pd, struct ibv_ah *ah, struct ibv_ah_attr *attr,
 		      struct ib_uverbs_create_ah_resp *resp, size_t resp_size);
 int ibv_cmd_destroy_ah(struct ibv_ah *ah);
@@ -335,12 +345,15 @@ VERBS_ASSERT_OP(alloc_parent_domain, 4);
 VERBS_ASSERT_OP(alloc_pd, 5);
 VERBS_ASSERT_OP(attach_mcast, 9);
 VERBS_ASSERT_OP(alloc_td, 6);
+VERBS_ASSERT_OP(alloc_mw, 2);
+VERBS_ASSERT_OP(bind_mw, 10);
 VERBS_ASSERT_OP(create_ah, 13);
 VERBS_ASSERT_OP(create_cq, 15);
 VERBS_ASSERT_OP(create_cq_ex, 16);
 VERBS_ASSERT_OP(create_qp, 19);
 VERBS_ASSERT_OP(create_qp_ex, 20);
 VERBS_ASSERT_OP(create_srq, 22);
+VERBS_ASSERT_OP(dealloc_mw, 25);
 VERBS_ASSERT_OP(dealloc_pd, 26);
 VERBS_ASSERT_OP(dealloc_td, 27);
 VERBS_ASSERT_OP(dereg_mr, 28);
@@ -364,6 +377,7 @@ VERBS_ASSERT_OP(query_srq, 64);
 VERBS_ASSERT_OP(reg_dmabuf_mr, 67);
 VERBS_ASSERT_OP(reg_mr, 68);
 VERBS_ASSERT_OP(req_notify_cq, 69);
+VERBS_ASSERT_OP(rereg_mr, 70);
 VERBS_ASSERT_OP(resize_cq, 71);
 #undef VERBS_ASSERT_OP
 static_assert(sizeof(struct verbs_context_ops) == 76 * sizeof(void *), "private ABI 34");

@@ -16,6 +16,7 @@ enum send_kind {
 	SEND_RDMA = 1 << 1,	/* takes a remote address */
 	SEND_NO_INLINE = 1 << 2,
 	SEND_DATAGRAM = 1 << 3,	/* can be one */
+	SEND_BIND = 1 << 6,	/* a memory window */
 	SEND_ATOMIC = 1 << 5,	/* takes a remote address and operands */
 	SEND_NO_DATA = 1 << 4,	/* neither SGEs nor inline data, whatever the request says */
 };
@@ -33,6 +34,7 @@ static const struct send_op send_ops[] = {
 	[IBV_WR_RDMA_READ] = { BERTH_WR_READ, SEND_RDMA | SEND_NO_INLINE },
 	[IBV_WR_ATOMIC_CMP_AND_SWP] = { BERTH_WR_CMP_SWP, SEND_ATOMIC | SEND_NO_INLINE },
 	[IBV_WR_ATOMIC_FETCH_AND_ADD] = { BERTH_WR_FETCH_ADD, SEND_ATOMIC | SEND_NO_INLINE },
+	[IBV_WR_BIND_MW] = { BERTH_WR_BIND_MW, SEND_BIND | SEND_NO_DATA },
 	[IBV_WR_LOCAL_INV] = { BERTH_WR_LOCAL_INV, SEND_EX | SEND_NO_DATA },
 	[IBV_WR_SEND_WITH_INV] = { BERTH_WR_SEND_INV, SEND_EX },
 };
@@ -111,9 +113,12 @@ static inline int build_send(const struct berth_qp *qp, struct berth_send_wqe *w
 	}
 
 	if (op.kind & SEND_NO_DATA) {
+		if (wr->send_flags & IBV_SEND_INLINE)
+			return EINVAL;
 		wqe->num_sge = 0;
 		wqe->inline_len = 0;
-		return wr->send_flags & IBV_SEND_INLINE ? EINVAL : 0;
+		return op.kind & SEND_BIND ? berth_put_bind(wqe, wr->bind_mw.mw, wr->bind_mw.rkey,
+							    &wr->bind_mw.bind_info) : 0;
 	}
 	if (!(wr->send_flags & IBV_SEND_INLINE))
 		return put_sges(wqe, wr->sg_list, num_sge);

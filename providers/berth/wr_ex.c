@@ -86,6 +86,17 @@ static void wr_atomic_fetch_add(struct ibv_qp_ex *ibqp, uint32_t rkey, uint64_t 
 	wr_atomic(ibqp, BERTH_WR_FETCH_ADD, rkey, remote_addr, add, 0);
 }
 
+static void wr_bind_mw(struct ibv_qp_ex *ibqp, struct ibv_mw *mw, uint32_t rkey,
+		       const struct ibv_mw_bind_info *info)
+{
+	struct berth_send_wqe *wqe = wr_begin(ibqp, BERTH_WR_BIND_MW);
+
+	if (berth_unlikely(!wqe))
+		return;
+	if (berth_unlikely(berth_put_bind(wqe, mw, rkey, info)))
+		wr_fail(to_bqp_ex(ibqp), EINVAL);
+}
+
 static void wr_local_inv(struct ibv_qp_ex *ibqp, uint32_t invalidate_rkey)
 {
 	struct berth_send_wqe *wqe = wr_begin(ibqp, BERTH_WR_LOCAL_INV);
@@ -269,6 +280,8 @@ void berth_qp_set_wr_ops(struct ibv_qp_ex *ibqp, uint64_t send_ops)
 		ibqp->wr_atomic_cmp_swp = wr_atomic_cmp_swp;
 	if (send_ops & IBV_QP_EX_WITH_ATOMIC_FETCH_AND_ADD)
 		ibqp->wr_atomic_fetch_add = wr_atomic_fetch_add;
+	if (send_ops & IBV_QP_EX_WITH_BIND_MW)
+		ibqp->wr_bind_mw = wr_bind_mw;
 	if (send_ops & IBV_QP_EX_WITH_LOCAL_INV)
 		ibqp->wr_local_inv = wr_local_inv;
 	if (send_ops & IBV_QP_EX_WITH_RDMA_READ)

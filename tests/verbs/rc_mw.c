@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 /*
- * rc_mw: keys that the consumer ends or makes with work requests: LOCAL_INV (InfiniBand
- * Architecture 1.x, 10.6.5 and 11.4.1.1). What no longer has a key is touched no more, by anybody;
- * requests complete in order, and none is carried out twice, whatever the wire loses.
+ * rc_mw: keys that the consumer ends or makes with work requests: LOCAL_INV here, memory windows
+ * in rc_mw_bind.c, and regions that change in rc_mw_rereg.c (InfiniBand Architecture 1.x, 10.6 and
+ * 11.4.1.1). What no longer has a key is touched no more, by anybody; requests complete in order,
+ * and none is carried out twice.
  */
 #include <stdio.h>
 #include <string.h>
@@ -169,6 +170,8 @@ static void add_cases(void)
 {
 	char name[64];
 
+	mw_add_bind();
+	mw_add_rereg();
 	mw_add("inv/peer", inv_peer, 0);
 	mw_add("inv/order", inv_order, 0);
 	mw_add("inv/many", inv_many, 0);

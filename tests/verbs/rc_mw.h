@@ -10,7 +10,7 @@
 
 #define MW_SIZE		40000
 #define MW_MANY		20
-#define MW_ACCESS	VT_ACCESS_ALL
+#define MW_ACCESS	(VT_ACCESS_ALL | IBV_ACCESS_REMOTE_ATOMIC | IBV_ACCESS_MW_BIND)
 
 struct mw_arg {
 	bool wire;
@@ -37,5 +37,8 @@ int mw_inv(struct vt_ep *ep, uint64_t wr_id, uint32_t rkey, unsigned int flags);
 
 /** mw_add() - vt_add() once per path. */
 void mw_add(const char *name, vt_fn fn, size_t row);
+
+void mw_add_bind(void);
+void mw_add_rereg(void);
 
 #endif

@@ -163,6 +163,15 @@ struct berth_send_wqe {
 			__aligned_u64 compare_add;
 			__aligned_u64 swap;
 		} atomic;
+		/*
+		 * BIND_MW: rkey is the window's, ex its new key, remote_addr the first byte in the
+		 * MR.
+		 */
+		struct {
+			__aligned_u64 length;	/* bytes; 0 unbinds a window of type 1 */
+			__u32 lkey;		/* of the MR */
+			__u32 access;		/* enum ib_uverbs_access_flags */
+		} bind;
 		struct {
 			__u32 ah;
 			__u32 qpn;

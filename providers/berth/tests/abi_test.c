@@ -121,6 +121,10 @@ static void check_ops(struct verbs_context *vctx)
 	SAME(vctx->alloc_parent_domain, alloc_parent_domain);
 	SAME(vctx->alloc_td, alloc_td);
 	SAME(vctx->dealloc_td, dealloc_td);
+	SAME(pub->_compat_rereg_mr, rereg_mr);
+	SAME(pub->alloc_mw, alloc_mw);
+	SAME(pub->bind_mw, bind_mw);
+	SAME(pub->dealloc_mw, dealloc_mw);
 	SAME(vctx->create_qp_ex, create_qp_ex);
 	SAME(vctx->query_device_ex, query_device_ex);
 	SAME(vctx->query_rt_values, query_rt_values);

@@ -27,6 +27,7 @@
 #include "obj/kernel_verbs.h"
 #include "obj/mcast.h"
 #include "obj/mr.h"
+#include "obj/mw.h"
 #include "obj/pd.h"
 #include "obj/qp.h"
 #include "obj/shared.h"
@@ -37,7 +38,7 @@
 #define FW_VER			((0ULL << 32) | (1ULL << 16) | 0ULL)
 #define RD_ATOMIC		BERTH_MAX_RD_ATOMIC
 #define MAX_QP			(1 << 16)
-#define MAX_KEY_INDEX		((1 << 24) - 1)
+#define MAX_KEY_INDEX		((1 << BERTH_KEY_INDEX_BITS) - 1)
 #define ACK_DELAY		15		/* 4.096 us << 15 */
 
 /* Every device from create to dealloc_driver; ib_device_try_get() tells which are registered. */
@@ -60,7 +61,8 @@ static int query_device(struct ib_device *ib, struct ib_device_attr *attr, struc
 		.max_qp_wr = BERTH_MAX_WR,
 		.device_cap_flags = IB_DEVICE_RC_RNR_NAK_GEN | IB_DEVICE_CURR_QP_STATE_MOD |
 				    IB_DEVICE_SRQ_RESIZE |
-				    IB_DEVICE_PORT_ACTIVE_EVENT | IB_DEVICE_SYS_IMAGE_GUID,
+				    IB_DEVICE_PORT_ACTIVE_EVENT | IB_DEVICE_SYS_IMAGE_GUID |
+				    IB_DEVICE_MEM_WINDOW | IB_DEVICE_MEM_WINDOW_TYPE_2B,
 		.kernel_cap_flags = IBK_ALLOW_USER_UNREG,
 		.max_send_sge = BERTH_MAX_SGE,
 		.max_recv_sge = BERTH_MAX_SGE,
@@ -68,6 +70,7 @@ static int query_device(struct ib_device *ib, struct ib_device_attr *attr, struc
 		.max_cq = MAX_QP,
 		.max_cqe = BERTH_MAX_CQE,
 		.max_mr = MAX_KEY_INDEX,
+		.max_mw = MAX_KEY_INDEX,
 		.max_pd = MAX_QP,
 		.max_srq = BERTH_MAX_SRQ,
 		.max_srq_wr = BERTH_MAX_WR,
@@ -104,6 +107,8 @@ static void dealloc_driver(struct ib_device *ib)
 	berth_gid_fini(dev);
 	WARN_ON(!xa_empty(&dev->mrs));
 	xa_destroy(&dev->mrs);
+	WARN_ON(!xa_empty(&dev->mws));
+	xa_destroy(&dev->mws);
 	WARN_ON(!xa_empty(&dev->avs));
 	xa_destroy(&dev->avs);
 	if (dev->netns)
@@ -149,6 +154,7 @@ static const struct ib_device_ops dev_ops = {
 	.uverbs_abi_ver = BERTH_ABI_VERSION,
 	.device_group = &dev_attr_group,
 
+	.alloc_mw = berth_mw_alloc,
 	.alloc_pd = berth_pd_alloc,
 	.alloc_ucontext = berth_ucontext_alloc,
 	.attach_mcast = berth_mcast_attach,
@@ -158,6 +164,7 @@ static const struct ib_device_ops dev_ops = {
 	.create_srq = berth_srq_create,
 	.create_user_ah = berth_ah_create,
 	.dealloc_driver = dealloc_driver,
+	.dealloc_mw = berth_mw_dealloc,
 	.dealloc_pd = berth_pd_dealloc,
 	.dealloc_ucontext = berth_ucontext_dealloc,
 	.dereg_mr = berth_mr_dereg,
@@ -190,10 +197,12 @@ static const struct ib_device_ops dev_ops = {
 	.reg_user_mr = berth_mr_reg_user,
 	.reg_user_mr_dmabuf = berth_mr_reg_dmabuf,
 	.req_notify_cq = berth_req_notify_cq,
+	.rereg_user_mr = berth_mr_rereg,
 	.resize_cq = berth_cq_resize,
 
 	INIT_RDMA_OBJ_SIZE(ib_ah, berth_ah, ib),
 	INIT_RDMA_OBJ_SIZE(ib_cq, berth_cq, ib),
+	INIT_RDMA_OBJ_SIZE(ib_mw, berth_mw, ib),
 	INIT_RDMA_OBJ_SIZE(ib_pd, berth_pd, ib),
 	INIT_RDMA_OBJ_SIZE(ib_qp, berth_ibqp, ib),
 	INIT_RDMA_OBJ_SIZE(ib_srq, berth_srq, ib),
@@ -272,6 +281,7 @@ struct berth_dev *berth_dev_create(const char *name, struct net_device *ndev, st
 	netdev_hold(ndev, &dev->ndev_tracker, GFP_KERNEL);
 	dev->ndev = ndev;
 	xa_init_flags(&dev->mrs, XA_FLAGS_ALLOC1);
+	xa_init_flags(&dev->mws, XA_FLAGS_ALLOC1);
 	xa_init_flags(&dev->avs, XA_FLAGS_ALLOC1 | XA_FLAGS_LOCK_IRQ);
 	describe(dev, ndev, net);
 	berth_gid_init(dev);

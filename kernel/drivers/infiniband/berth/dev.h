@@ -35,6 +35,8 @@ struct berth_dev {
 	struct xarray avs;			/* number -> struct berth_av; RCU readers */
 	u32 av_next;
 	u32 mr_next;				/* cyclic allocation cursor, of obj/mr.c */
+	struct xarray mws;			/* the same for memory windows, of obj/mw.c */
+	u32 mw_next;
 };
 
 static inline struct berth_dev *berth_dev(struct ib_device *ib)

@@ -32,7 +32,7 @@ static void remember(struct berth_rq *rq, u32 psn, u64 orig)
  */
 const struct berth_atomic *berth_atomic_find(const struct berth_rq *rq, u32 psn)
 {
-	u32 i, n = min(rq->atomics, (u32)BERTH_MAX_RD_ATOMIC);
+	u32 i, n = min_t(u32, rq->atomics, BERTH_MAX_RD_ATOMIC);
 
 	for (i = 1; i <= n; i++) {
 		const struct berth_atomic *a = &rq->atomic[(rq->atomics - i) % BERTH_MAX_RD_ATOMIC];

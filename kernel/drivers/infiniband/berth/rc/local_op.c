@@ -1,34 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Carrying out local operations, see local_op.h. To add one: let ring/sq.c take its WQE and write
- * its function here, which returns what it completes with.
+ * its function here: 0, -EAGAIN (no memory, tried again soon) or an error, which completes as a
+ * memory management operation error (IBV_WC_MW_BIND_ERR).
  */
-#include "../obj/mr.h"
+#include "../obj/mw.h"
 #include "local_op.h"
 #include "req.h"
 
 /*
- * The responder of the same QP is kept out while a key ends, so that no access of this connection's
- * peer is under way when the operation completes.
+ * The responder of the same QP is kept out while keys change, so that no access of this
+ * connection's peer by an old one is under way when the operation completes.
  */
-static enum ib_wc_status local_inv(struct berth_qp *qp, const struct berth_swqe *wqe)
+static int carry_out(struct berth_qp *qp, const struct berth_swqe *wqe)
 {
 	int err;
 
 	spin_lock(&qp->rq.lock);
-	err = berth_mr_invalidate(qp->dev, qp->pd, wqe->ex, false);
-	spin_unlock(&qp->rq.lock);
-	return err ? IB_WC_MW_BIND_ERR : IB_WC_SUCCESS;
-}
-
-static enum ib_wc_status carry_out(struct berth_qp *qp, const struct berth_swqe *wqe)
-{
 	switch (wqe->opcode) {
 	case BERTH_WR_LOCAL_INV:
-		return local_inv(qp, wqe);
+		err = berth_key_invalidate(qp, wqe->ex, false);
+		break;
+	case BERTH_WR_BIND_MW:
+		err = berth_mw_bind(qp, wqe);
+		break;
 	default:
-		return IB_WC_LOC_QP_OP_ERR;
+		err = -EINVAL;
+		break;
 	}
+	spin_unlock(&qp->rq.lock);
+	return err;
 }
 
 /**
@@ -58,14 +59,21 @@ u32 berth_local_op_step(struct berth_qp *qp)
 {
 	struct berth_sq *sq = &qp->sq;
 	struct berth_swqe *wqe = berth_sq_slot(sq, sq->next);
+	int err;
 
 	lockdep_assert_held(&sq->lock);
 	if (!wqe->carried_out) {
 		if (wqe->flags & BERTH_WR_FENCE && sq->tail != sq->next)
 			return 0;
-		wqe->status = carry_out(qp, wqe);
-		if (wqe->status != IB_WC_SUCCESS)
+		err = carry_out(qp, wqe);
+		if (err == -EAGAIN) {
+			berth_req_wait_moving(qp);
+			return 0;
+		}
+		if (err) {
+			wqe->status = IB_WC_MW_BIND_ERR;
 			return BERTH_WQE_COST;
+		}
 		wqe->carried_out = true;
 	}
 	sq->next++;

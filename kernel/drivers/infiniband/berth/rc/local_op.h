@@ -2,8 +2,8 @@
 /*
  * Local operations: work requests that send nothing (LOCAL_INV, BIND_MW, REG_MR).
  *
- * One is carried out when sq.next comes to it: everything before it has been sent, nothing behind it
- * has. It takes no PSN and is carried out once, however often the requester goes back over it. It
+ * One is carried out when sq.next comes to it: everything before it has been sent, nothing behind
+ * it has. It takes no PSN and is carried out once, however often the requester goes back over it. It
  * completes in order, when it is the oldest work request. With a fence it waits until everything
  * before it has completed (IBTA volume 1, 10.8.3 and 11.4.1.1).
  *

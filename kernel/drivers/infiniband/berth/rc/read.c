@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Answering READs and atomics: requests are queued (no more than the connection's
- * max_dest_rd_atomic) and answered in order, one burst under rq.lock at a time; in softirq up to a budget, then in a
- * worker. An atomic is carried out when it comes, only its answer waits behind READs.
+ * max_dest_rd_atomic) and answered in order, one burst under rq.lock at a time; in softirq up to a
+ * budget, then in a worker. An atomic is carried out when it comes, only its answer waits behind
+ * READs.
  *
  * A repeated request takes the place of everything queued from its PSN on: the requester has gone
  * back and will repeat the rest too.

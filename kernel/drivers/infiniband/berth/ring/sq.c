@@ -95,6 +95,7 @@ static u8 validate(const struct berth_qp *qp, const struct berth_send_wqe *wqe)
 			return IB_WC_LOC_QP_OP_ERR;
 		break;
 	case BERTH_WR_LOCAL_INV:
+	case BERTH_WR_BIND_MW:
 		if (wqe->flags & BERTH_WR_INLINE || wqe->num_sge)
 			return IB_WC_LOC_QP_OP_ERR;
 		break;

@@ -39,6 +39,11 @@ struct berth_swqe {
 			u64 compare_add;
 			u64 swap;
 		} atomic;
+		struct {
+			u64 length;
+			u32 lkey;
+			u32 access;
+		} bind;		/* a memory window */
 	};
 	u8 opcode;		/* enum berth_wr_opcode */
 	u8 flags;		/* enum berth_wr_flags */
