@@ -84,8 +84,9 @@ static void last_wqe(const void *wire)
 	}
 	/* RESET and again: another time, another event. */
 	CHECK_ERRNO(vt_ep_to_state(&b->p[0]->b, IBV_QPS_RESET), 0, "to RESET");
+	CHECK_ERRNO(vt_ep_to_init(&b->p[0]->b, &b->p[0]->opts), 0, "to INIT");
 	to_error(&b->p[0]->b);
-	vt_async_expect(b->db, IBV_EVENT_QP_LAST_WQE_REACHED, b->p[0]->b.qp, "a QP in RESET");
+	vt_async_expect(b->db, IBV_EVENT_QP_LAST_WQE_REACHED, b->p[0]->b.qp, "a QP in INIT");
 }
 
 /* A QP that fails by itself: the receive at fault completes, then the event; the others live. */
