@@ -40,7 +40,7 @@ int berth_destroy_ah(struct ibv_ah *ibah)
 {
 	int ret;
 
-	ret = ibv_cmd_destroy_ah(ibah);
+	ret = berth_destroyed(ibv_cmd_destroy_ah(ibah));
 	if (!ret)
 		free(to_bah(ibah));
 	return ret;

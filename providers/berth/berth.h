@@ -4,11 +4,12 @@
  *
  * Ownership: libibverbs owns the embedded verbs_* parts, the application the lifetime; the rings
  * are memory of the kernel that is mapped here from create to destroy. Lock order: qp_table_lock,
- * then a CQ lock. SQ and RQ locks are leaves and are never held with another lock.
+ * then a CQ lock. SQ, RQ and SRQ locks are leaves and are never held with another lock.
  */
 #ifndef BERTH_PROVIDER_H
 #define BERTH_PROVIDER_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,8 +42,35 @@ struct berth_context {
 	struct berth_qp_leaf *qp_table[BERTH_QPN_ROOT_SIZE];	/* leaves live as long as this */
 };
 
+struct berth_td {
+	struct ibv_td td;
+	unsigned int users;		/* parent domains, atomic */
+};
+
+/* A protection domain; or a parent domain, which stands for one and adds to it. */
 struct berth_pd {
 	struct ibv_pd pd;
+	unsigned int users;		/* parent domains of it, or objects in it; atomic */
+	struct berth_pd *contained;	/* of a parent domain, else NULL */
+	struct berth_td *td;		/* its objects are used by one thread at a time; may be NULL */
+	void *(*alloc)(struct ibv_pd *pd, void *pd_context, size_t size, size_t alignment,
+		       uint64_t resource_type);
+	void (*free)(struct ibv_pd *pd, void *pd_context, void *ptr, uint64_t resource_type);
+	void *pd_context;
+};
+
+/* What the allocators of a parent domain are told. */
+enum berth_resource_type {
+	BERTH_RES_QP = 1,
+	BERTH_RES_CQ,
+	BERTH_RES_SRQ,
+};
+
+/* Where the memory of an object came from. */
+struct berth_origin {
+	struct berth_pd *domain;	/* a parent domain, or NULL */
+	enum berth_resource_type type;
+	bool custom;			/* its allocator made it */
 };
 
 struct berth_ah {
@@ -52,6 +80,7 @@ struct berth_ah {
 
 struct berth_cq {
 	struct verbs_cq vcq;
+	struct berth_origin origin;
 	struct berth_lock lock;		/* everything below */
 	struct berth_cq_ring *ring;
 	struct berth_cqe *cqes;
@@ -79,6 +108,7 @@ struct berth_wq {
 
 struct berth_qp {
 	struct verbs_qp vqp;
+	struct berth_origin origin;
 	struct berth_wq sq;
 	struct berth_wq rq;
 	struct berth_qp_ring *ring;
@@ -91,6 +121,14 @@ struct berth_qp {
 	int wr_err;			/* first error, or 0 */
 	struct berth_send_wqe *wr_cur;	/* being built, or NULL */
 
+	uint32_t map_size;
+};
+
+struct berth_srq {
+	struct verbs_srq vsrq;
+	struct berth_origin origin;
+	struct berth_wq wq;		/* but for tail: the kernel says in the ring what is free */
+	struct berth_srq_ring *ring;
 	uint32_t map_size;
 };
 
@@ -112,6 +150,16 @@ static inline struct berth_cq *to_bcq(struct ibv_cq *ibcq)
 static inline struct berth_cq *to_bcq_ex(struct ibv_cq_ex *ibcq)
 {
 	return container_of(ibcq, struct berth_cq, vcq.cq_ex);
+}
+
+static inline struct berth_pd *to_bpd(struct ibv_pd *ibpd)
+{
+	return container_of(ibpd, struct berth_pd, pd);
+}
+
+static inline struct berth_srq *to_bsrq(struct ibv_srq *ibsrq)
+{
+	return container_of(ibsrq, struct berth_srq, vsrq.srq);
 }
 
 static inline struct berth_qp *to_bqp(struct ibv_qp *ibqp)
@@ -152,6 +200,15 @@ static inline struct berth_qp *berth_qp_find(const struct berth_context *ctx, ui
 	return __atomic_load_n(&leaf->qp[qpn & (BERTH_QPN_LEAF_SIZE - 1)], __ATOMIC_ACQUIRE);
 }
 
+/*
+ * What the kernel says about destroying an object, with EIO left out: the device has gone, and the
+ * object with it, so there is only this side's part to take apart.
+ */
+static inline int berth_destroyed(int ret)
+{
+	return ret == EIO ? 0 : ret;
+}
+
 /* uioctl.c */
 int berth_open_doorbell(struct ibv_context *ibctx);
 int berth_reg_dmabuf(struct ibv_pd *ibpd, uint64_t offset, uint64_t length, uint64_t iova, int fd,
@@ -163,13 +220,25 @@ int berth_free_dm_handle(struct ibv_context *ibctx, uint32_t handle);
 int berth_reg_dm(struct ibv_pd *ibpd, uint32_t dm, uint64_t offset, uint64_t length,
 		 unsigned int access, struct ibv_mr *mr);
 
-/* mr.c */
+/* domain.c */
 struct ibv_pd *berth_alloc_pd(struct ibv_context *ibctx);
 int berth_dealloc_pd(struct ibv_pd *ibpd);
+struct ibv_td *berth_alloc_td(struct ibv_context *ibctx, struct ibv_td_init_attr *attr);
+int berth_dealloc_td(struct ibv_td *ibtd);
+struct ibv_pd *berth_alloc_parent_domain(struct ibv_context *ibctx,
+					 struct ibv_parent_domain_init_attr *attr);
+void *berth_object_alloc(struct ibv_pd *ibpd, size_t size, enum berth_resource_type type,
+			 struct berth_origin *origin);
+void berth_object_free(void *object, const struct berth_origin *origin);
+bool berth_needs_lock(struct ibv_context *ibctx, struct ibv_pd *ibpd);
+
+/* mr.c */
 struct ibv_mr *berth_reg_mr(struct ibv_pd *ibpd, void *addr, size_t length, uint64_t iova,
 			    int access);
 struct ibv_mr *berth_reg_dmabuf_mr(struct ibv_pd *ibpd, uint64_t offset, size_t length,
 				   uint64_t iova, int fd, int access);
+int berth_rereg_mr(struct verbs_mr *vmr, int flags, struct ibv_pd *ibpd, void *addr, size_t length,
+		   int access);
 int berth_dereg_mr(struct verbs_mr *vmr);
 
 /* dm.c */
@@ -177,6 +246,12 @@ struct ibv_dm *berth_alloc_dm(struct ibv_context *ibctx, struct ibv_alloc_dm_att
 int berth_free_dm(struct ibv_dm *ibdm);
 struct ibv_mr *berth_reg_dm_mr(struct ibv_pd *ibpd, struct ibv_dm *ibdm, uint64_t offset,
 			       size_t length, unsigned int access);
+/* mw.c */
+struct ibv_mw *berth_alloc_mw(struct ibv_pd *ibpd, enum ibv_mw_type type);
+int berth_dealloc_mw(struct ibv_mw *mw);
+int berth_bind_mw(struct ibv_qp *ibqp, struct ibv_mw *mw, struct ibv_mw_bind *bind);
+int berth_put_bind(struct berth_send_wqe *wqe, const struct ibv_mw *mw, uint32_t rkey,
+		   const struct ibv_mw_bind_info *info);
 
 /* ah.c */
 struct ibv_ah *berth_create_ah(struct ibv_pd *ibpd, struct ibv_ah_attr *attr);
@@ -188,9 +263,16 @@ struct ibv_cq *berth_create_cq(struct ibv_context *ibctx, int cqe,
 struct ibv_cq_ex *berth_create_cq_ex(struct ibv_context *ibctx, struct ibv_cq_init_attr_ex *attr);
 int berth_poll_cq(struct ibv_cq *ibcq, int num_entries, struct ibv_wc *wc);
 int berth_req_notify_cq(struct ibv_cq *ibcq, int solicited_only);
+int berth_resize_cq(struct ibv_cq *ibcq, int cqe);
 int berth_destroy_cq(struct ibv_cq *ibcq);
 void berth_cq_forget_qp(struct berth_cq *cq, const struct berth_qp *qp);
 void berth_cq_set_ex_ops(struct ibv_cq_ex *ibcq, uint64_t wc_flags);
+
+/* srq.c */
+struct ibv_srq *berth_create_srq(struct ibv_pd *ibpd, struct ibv_srq_init_attr *attr);
+int berth_modify_srq(struct ibv_srq *ibsrq, struct ibv_srq_attr *attr, int attr_mask);
+int berth_query_srq(struct ibv_srq *ibsrq, struct ibv_srq_attr *attr);
+int berth_destroy_srq(struct ibv_srq *ibsrq);
 
 /* qp.c */
 struct ibv_qp *berth_create_qp(struct ibv_pd *ibpd, struct ibv_qp_init_attr *attr);
@@ -204,12 +286,15 @@ int berth_destroy_qp(struct ibv_qp *ibqp);
 #define BERTH_SEND_OPS							\
 	(IBV_QP_EX_WITH_RDMA_WRITE | IBV_QP_EX_WITH_RDMA_WRITE_WITH_IMM |	\
 	 IBV_QP_EX_WITH_SEND | IBV_QP_EX_WITH_SEND_WITH_IMM |		\
-	 IBV_QP_EX_WITH_RDMA_READ | IBV_QP_EX_WITH_SEND_WITH_INV)
+	 IBV_QP_EX_WITH_RDMA_READ | IBV_QP_EX_WITH_SEND_WITH_INV |	\
+	 IBV_QP_EX_WITH_ATOMIC_CMP_AND_SWP | IBV_QP_EX_WITH_ATOMIC_FETCH_AND_ADD | \
+	 IBV_QP_EX_WITH_LOCAL_INV | IBV_QP_EX_WITH_BIND_MW)
 
 #define BERTH_UD_SEND_OPS	(IBV_QP_EX_WITH_SEND | IBV_QP_EX_WITH_SEND_WITH_IMM)
 
 int berth_post_send(struct ibv_qp *ibqp, struct ibv_send_wr *wr, struct ibv_send_wr **bad_wr);
 int berth_post_recv(struct ibv_qp *ibqp, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad_wr);
+int berth_post_srq_recv(struct ibv_srq *ibsrq, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad_wr);
 void berth_qp_set_wr_ops(struct ibv_qp_ex *qp, uint64_t send_ops);
 
 /* enum ibv_send_flags to enum berth_wr_flags: the fence moves, the others have one step less. */

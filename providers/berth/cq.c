@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 /*
- * Completion queues: create, poll, arm, destroy. The kernel writes entries and prod, this side
+ * Completion queues: create, poll, arm, resize, destroy. The kernel writes entries and prod, this side
  * reads them and writes cons and arm; polling makes no system call.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "cq.h"
@@ -24,7 +23,19 @@ static_assert(sizeof(struct create_cq_cmd) == 64 && offsetof(struct create_cq_cm
 static_assert(sizeof(struct create_cq_resp) == 32 && offsetof(struct create_cq_resp, drv) == 16,
 	      "no padding before driver data");
 
-#define CQ_WC_FLAGS	((uint64_t)IBV_WC_STANDARD_FLAGS | IBV_WC_EX_WITH_COMPLETION_TIMESTAMP)
+struct resize_cq_resp {
+	struct ib_uverbs_resize_cq_resp ibv_resp;
+	struct berth_create_cq_resp drv;
+};
+
+static_assert(sizeof(struct resize_cq_resp) == 24 && offsetof(struct resize_cq_resp, drv) == 8,
+	      "no padding before driver data");
+
+#define CQ_WC_FLAGS	((uint64_t)IBV_WC_STANDARD_FLAGS | IBV_WC_EX_WITH_COMPLETION_TIMESTAMP | \
+			 IBV_WC_EX_WITH_COMPLETION_TIMESTAMP_WALLCLOCK)
+#define CQ_COMP_MASK	((uint32_t)(IBV_CQ_INIT_ATTR_MASK_FLAGS | IBV_CQ_INIT_ATTR_MASK_PD))
+#define CQ_ATTR_FLAGS	((uint32_t)(IBV_CREATE_CQ_ATTR_SINGLE_THREADED | \
+				    IBV_CREATE_CQ_ATTR_IGNORE_OVERRUN))
 
 static int cq_map(struct berth_cq *cq, int cmd_fd, const struct berth_create_cq_resp *resp)
 {
@@ -45,20 +56,22 @@ static int cq_map(struct berth_cq *cq, int cmd_fd, const struct berth_create_cq_
 	return 0;
 }
 
-/* @attr is ours: what the kernel need not know of was taken out of it. */
+/* @attr is ours: what the kernel need not know of was taken out of it. @pd: a parent domain or NULL. */
 static struct berth_cq *cq_create(struct ibv_context *ibctx, struct ibv_cq_init_attr_ex *attr,
-				  uint32_t flags, bool lock_needed)
+				  uint32_t flags, bool lock_needed, struct ibv_pd *pd)
 {
 	struct create_cq_cmd cmd = { .drv.flags = flags };
 	struct create_cq_resp resp = {};
+	struct berth_origin origin;
 	struct berth_cq *cq;
 	int ret;
 
-	cq = calloc(1, sizeof(*cq));
+	cq = berth_object_alloc(pd, sizeof(*cq), BERTH_RES_CQ, &origin);
 	if (!cq)
 		return NULL;
 
-	berth_lock_init(&cq->lock, lock_needed && !to_bctx(ibctx)->single_threaded);
+	cq->origin = origin;
+	berth_lock_init(&cq->lock, lock_needed && berth_needs_lock(ibctx, pd));
 	ret = ibv_cmd_create_cq_ex(ibctx, attr, &cq->vcq, &cmd.ibv_cmd, sizeof(cmd),
 				   &resp.ibv_resp, sizeof(resp), 0);
 	if (ret)
@@ -71,7 +84,7 @@ static struct berth_cq *cq_create(struct ibv_context *ibctx, struct ibv_cq_init_
 destroy_kernel_cq:
 	ibv_cmd_destroy_cq(&cq->vcq.cq);
 free_cq:
-	free(cq);
+	berth_object_free(cq, &origin);
 	errno = ret;
 	return NULL;
 }
@@ -90,7 +103,7 @@ struct ibv_cq *berth_create_cq(struct ibv_context *ibctx, int cqe,
 		errno = EINVAL;
 		return NULL;
 	}
-	cq = cq_create(ibctx, &attr, 0, true);
+	cq = cq_create(ibctx, &attr, 0, true, NULL);
 	return cq ? &cq->vcq.cq : NULL;
 }
 
@@ -101,26 +114,32 @@ struct ibv_cq_ex *berth_create_cq_ex(struct ibv_context *ibctx, struct ibv_cq_in
 		.channel = attr->channel,
 		.comp_vector = attr->comp_vector,
 	};
-	bool lock_needed = true;
+	uint32_t cq_flags = attr->comp_mask & IBV_CQ_INIT_ATTR_MASK_FLAGS ? attr->flags : 0;
+	struct ibv_pd *pd = NULL;
 	struct berth_cq *cq;
 	uint32_t flags = 0;
 
-	if (attr->wc_flags & ~CQ_WC_FLAGS ||
-	    attr->comp_mask & ~(uint32_t)IBV_CQ_INIT_ATTR_MASK_FLAGS) {
+	if (attr->wc_flags & ~CQ_WC_FLAGS || attr->comp_mask & ~CQ_COMP_MASK ||
+	    cq_flags & ~CQ_ATTR_FLAGS) {
 		errno = EOPNOTSUPP;
 		return NULL;
 	}
-	if (attr->comp_mask & IBV_CQ_INIT_ATTR_MASK_FLAGS) {
-		if (attr->flags & ~(uint32_t)IBV_CREATE_CQ_ATTR_SINGLE_THREADED) {
-			errno = EOPNOTSUPP;
+	if (attr->comp_mask & IBV_CQ_INIT_ATTR_MASK_PD) {
+		pd = attr->parent_domain;
+		if (!pd || !to_bpd(pd)->contained) {
+			errno = EINVAL;
 			return NULL;
 		}
-		lock_needed = !(attr->flags & IBV_CREATE_CQ_ATTR_SINGLE_THREADED);
 	}
 	if (attr->wc_flags & IBV_WC_EX_WITH_COMPLETION_TIMESTAMP)
 		flags |= BERTH_CQ_TIMESTAMP;
+	if (attr->wc_flags & IBV_WC_EX_WITH_COMPLETION_TIMESTAMP_WALLCLOCK)
+		flags |= BERTH_CQ_WALLCLOCK;
+	if (cq_flags & IBV_CREATE_CQ_ATTR_IGNORE_OVERRUN)
+		flags |= BERTH_CQ_IGNORE_OVERRUN;
 
-	cq = cq_create(ibctx, &kernel_attr, flags, lock_needed);
+	cq = cq_create(ibctx, &kernel_attr, flags,
+		       !(cq_flags & IBV_CREATE_CQ_ATTR_SINGLE_THREADED), pd);
 	if (!cq)
 		return NULL;
 	berth_cq_set_ex_ops(&cq->vcq.cq_ex, attr->wc_flags);
@@ -130,13 +149,15 @@ struct ibv_cq_ex *berth_create_cq_ex(struct ibv_context *ibctx, struct ibv_cq_in
 int berth_destroy_cq(struct ibv_cq *ibcq)
 {
 	struct berth_cq *cq = to_bcq(ibcq);
+	struct berth_origin origin;
 	int ret;
 
-	ret = ibv_cmd_destroy_cq(ibcq);
+	ret = berth_destroyed(ibv_cmd_destroy_cq(ibcq));
 	if (ret)
 		return ret;
 	munmap(cq->ring, cq->map_size);
-	free(cq);
+	origin = cq->origin;
+	berth_object_free(cq, &origin);
 	return 0;
 }
 
@@ -178,6 +199,40 @@ int berth_poll_cq(struct ibv_cq *ibcq, int num_entries, struct ibv_wc *wc)
 }
 
 /*
+ * The kernel goes on in the new ring at the counter that is the last in the old one; nobody polls or
+ * arms meanwhile. Should mapping fail the completions are lost: the process is out of address space.
+ */
+int berth_resize_cq(struct ibv_cq *ibcq, int cqe)
+{
+	struct berth_cq *cq = to_bcq(ibcq);
+	struct resize_cq_resp resp = {};
+	struct ibv_resize_cq cmd = {};
+	struct berth_cq old;
+	uint32_t i;
+	int ret;
+
+	if (cqe < 1)
+		return EINVAL;
+	berth_lock(&cq->lock);
+	cq_publish(cq);
+	ret = ibv_cmd_resize_cq(ibcq, cqe, &cmd, sizeof(cmd), &resp.ibv_resp, sizeof(resp));
+	if (ret)
+		goto unlock;
+	old = *cq;
+	ret = cq_map(cq, ibcq->context->cmd_fd, &resp.drv);
+	if (ret)
+		goto unlock;
+	old.prod = ring_observe(&old.ring->prod);
+	for (i = cq->cons; i != old.prod; i++)
+		cq->cqes[i & cq->mask] = old.cqes[i & old.mask];
+	cq->prod = old.prod;
+	munmap(old.ring, old.map_size);
+unlock:
+	berth_unlock(&cq->lock);
+	return ret;
+}
+
+/*
  * Raises arm; an armed word is never lowered, because any completion covers a solicited one. The
  * barrier orders that before the load of prod in the application's next poll and pairs with the
  * one that the kernel has between its store of prod and its look at arm: either the kernel sees
@@ -185,15 +240,18 @@ int berth_poll_cq(struct ibv_cq *ibcq, int num_entries, struct ibv_wc *wc)
  */
 int berth_req_notify_cq(struct ibv_cq *ibcq, int solicited_only)
 {
-	struct berth_cq_ring *ring = to_bcq(ibcq)->ring;
+	struct berth_cq *cq = to_bcq(ibcq);
 	uint32_t none = BERTH_CQ_ARM_NONE;
 
+	/* The lock is for the ring, which resizing changes. */
+	berth_lock(&cq->lock);
 	if (solicited_only)
-		__atomic_compare_exchange_n(&ring->arm, &none, BERTH_CQ_ARM_SOLICITED, false,
+		__atomic_compare_exchange_n(&cq->ring->arm, &none, BERTH_CQ_ARM_SOLICITED, false,
 					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 	else
-		__atomic_store_n(&ring->arm, BERTH_CQ_ARM_ANY, __ATOMIC_RELEASE);
+		__atomic_store_n(&cq->ring->arm, BERTH_CQ_ARM_ANY, __ATOMIC_RELEASE);
 	ring_full_barrier();
+	berth_unlock(&cq->lock);
 	return 0;
 }
 

@@ -90,6 +90,11 @@ static uint64_t read_completion_ts(struct ibv_cq_ex *ibcq)
 	return to_bcq_ex(ibcq)->cur->timestamp;
 }
 
+static uint64_t read_completion_wallclock(struct ibv_cq_ex *ibcq)
+{
+	return to_bcq_ex(ibcq)->cur->wallclock;
+}
+
 /* There are no local identifiers and no service levels on Ethernet. */
 static uint32_t read_slid(struct ibv_cq_ex *ibcq)
 {
@@ -138,4 +143,6 @@ void berth_cq_set_ex_ops(struct ibv_cq_ex *ibcq, uint64_t wc_flags)
 		ibcq->read_dlid_path_bits = read_dlid_path_bits;
 	if (wc_flags & IBV_WC_EX_WITH_COMPLETION_TIMESTAMP)
 		ibcq->read_completion_ts = read_completion_ts;
+	if (wc_flags & IBV_WC_EX_WITH_COMPLETION_TIMESTAMP_WALLCLOCK)
+		ibcq->read_completion_wallclock_ns = read_completion_wallclock;
 }

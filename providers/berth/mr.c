@@ -1,42 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 /*
- * Protection domains and memory regions. All state is in the kernel; here are only the objects
+ * Memory regions. All state is in the kernel; here are only the objects
  * that libibverbs hands to the application. Control path, no locks.
  */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "berth.h"
-
-struct ibv_pd *berth_alloc_pd(struct ibv_context *ibctx)
-{
-	struct ib_uverbs_alloc_pd_resp resp = {};
-	struct ibv_alloc_pd cmd = {};
-	struct berth_pd *pd;
-	int ret;
-
-	pd = calloc(1, sizeof(*pd));
-	if (!pd)
-		return NULL;
-
-	ret = ibv_cmd_alloc_pd(ibctx, &pd->pd, &cmd, sizeof(cmd), &resp, sizeof(resp));
-	if (ret) {
-		free(pd);
-		errno = ret;
-		return NULL;
-	}
-	return &pd->pd;
-}
-
-int berth_dealloc_pd(struct ibv_pd *ibpd)
-{
-	int ret;
-
-	ret = ibv_cmd_dealloc_pd(ibpd);
-	if (!ret)
-		free(container_of(ibpd, struct berth_pd, pd));
-	return ret;
-}
 
 struct ibv_mr *berth_reg_mr(struct ibv_pd *ibpd, void *addr, size_t length, uint64_t iova,
 			    int access)
@@ -85,11 +55,21 @@ struct ibv_mr *berth_reg_dmabuf_mr(struct ibv_pd *ibpd, uint64_t offset, size_t 
 	return &vmr->ibv_mr;
 }
 
+int berth_rereg_mr(struct verbs_mr *vmr, int flags, struct ibv_pd *ibpd, void *addr, size_t length,
+		   int access)
+{
+	struct ib_uverbs_rereg_mr_resp resp = {};
+	struct ibv_rereg_mr cmd = {};
+
+	return ibv_cmd_rereg_mr(vmr, flags, addr, length, (uintptr_t)addr, access, ibpd, &cmd,
+				sizeof(cmd), &resp, sizeof(resp));
+}
+
 int berth_dereg_mr(struct verbs_mr *vmr)
 {
 	int ret;
 
-	ret = ibv_cmd_dereg_mr(vmr);
+	ret = berth_destroyed(ibv_cmd_dereg_mr(vmr));
 	if (!ret)
 		free(vmr);
 	return ret;

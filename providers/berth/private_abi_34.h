@@ -150,15 +150,16 @@ enum verbs_qp_mask {
 struct verbs_context_ops {
 	VERBS_UNUSED_OP(advise_mr);
 	struct ibv_dm *(*alloc_dm)(struct ibv_context *context, struct ibv_alloc_dm_attr *attr);
-	VERBS_UNUSED_OP(alloc_mw);
+	struct ibv_mw *(*alloc_mw)(struct ibv_pd *pd, enum ibv_mw_type type);
 	VERBS_UNUSED_OP(alloc_null_mr);
-	VERBS_UNUSED_OP(alloc_parent_domain);
+	struct ibv_pd *(*alloc_parent_domain)(struct ibv_context *context,
+					      struct ibv_parent_domain_init_attr *attr);
 	struct ibv_pd *(*alloc_pd)(struct ibv_context *context);
-	VERBS_UNUSED_OP(alloc_td);
+	struct ibv_td *(*alloc_td)(struct ibv_context *context, struct ibv_td_init_attr *attr);
 	VERBS_UNUSED_OP(async_event);
 	VERBS_UNUSED_OP(attach_counters_point_flow);
-	VERBS_UNUSED_OP(attach_mcast);
-	VERBS_UNUSED_OP(bind_mw);
+	int (*attach_mcast)(struct ibv_qp *qp, const union ibv_gid *gid, uint16_t lid);
+	int (*bind_mw)(struct ibv_qp *qp, struct ibv_mw *mw, struct ibv_mw_bind *bind);
 	VERBS_UNUSED_OP(close_xrcd);
 	VERBS_UNUSED_OP(cq_event);
 	struct ibv_ah *(*create_ah)(struct ibv_pd *pd, struct ibv_ah_attr *attr);
@@ -173,12 +174,12 @@ struct verbs_context_ops {
 	struct ibv_qp *(*create_qp_ex)(struct ibv_context *context,
 				       struct ibv_qp_init_attr_ex *attr);
 	VERBS_UNUSED_OP(create_rwq_ind_table);
-	VERBS_UNUSED_OP(create_srq);
+	struct ibv_srq *(*create_srq)(struct ibv_pd *pd, struct ibv_srq_init_attr *attr);
 	VERBS_UNUSED_OP(create_srq_ex);
 	VERBS_UNUSED_OP(create_wq);
-	VERBS_UNUSED_OP(dealloc_mw);
+	int (*dealloc_mw)(struct ibv_mw *mw);
 	int (*dealloc_pd)(struct ibv_pd *pd);
-	VERBS_UNUSED_OP(dealloc_td);
+	int (*dealloc_td)(struct ibv_td *td);
 	int (*dereg_mr)(struct verbs_mr *vmr);
 	int (*destroy_ah)(struct ibv_ah *ah);
 	VERBS_UNUSED_OP(destroy_counters);
@@ -187,9 +188,9 @@ struct verbs_context_ops {
 	VERBS_UNUSED_OP(destroy_flow_action);
 	int (*destroy_qp)(struct ibv_qp *qp);
 	VERBS_UNUSED_OP(destroy_rwq_ind_table);
-	VERBS_UNUSED_OP(destroy_srq);
+	int (*destroy_srq)(struct ibv_srq *srq);
 	VERBS_UNUSED_OP(destroy_wq);
-	VERBS_UNUSED_OP(detach_mcast);
+	int (*detach_mcast)(struct ibv_qp *qp, const union ibv_gid *gid, uint16_t lid);
 	void (*free_context)(struct ibv_context *context);
 	int (*free_dm)(struct ibv_dm *dm);
 	VERBS_UNUSED_OP(get_srq_num);
@@ -200,7 +201,7 @@ struct verbs_context_ops {
 	VERBS_UNUSED_OP(modify_flow_action_esp);
 	int (*modify_qp)(struct ibv_qp *qp, struct ibv_qp_attr *attr, int attr_mask);
 	VERBS_UNUSED_OP(modify_qp_rate_limit);
-	VERBS_UNUSED_OP(modify_srq);
+	int (*modify_srq)(struct ibv_srq *srq, struct ibv_srq_attr *attr, int attr_mask);
 	VERBS_UNUSED_OP(modify_wq);
 	VERBS_UNUSED_OP(open_qp);
 	VERBS_UNUSED_OP(open_xrcd);
@@ -208,7 +209,8 @@ struct verbs_context_ops {
 	int (*post_recv)(struct ibv_qp *qp, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad_wr);
 	int (*post_send)(struct ibv_qp *qp, struct ibv_send_wr *wr, struct ibv_send_wr **bad_wr);
 	VERBS_UNUSED_OP(post_srq_ops);
-	VERBS_UNUSED_OP(post_srq_recv);
+	int (*post_srq_recv)(struct ibv_srq *srq, struct ibv_recv_wr *wr,
+			     struct ibv_recv_wr **bad_wr);
 	int (*query_device_ex)(struct ibv_context *context,
 			       const struct ibv_query_device_ex_input *input,
 			       struct ibv_device_attr_ex *attr, size_t attr_size);
@@ -219,7 +221,7 @@ struct verbs_context_ops {
 			struct ibv_qp_init_attr *init_attr);
 	VERBS_UNUSED_OP(query_qp_data_in_order);
 	int (*query_rt_values)(struct ibv_context *context, struct ibv_values_ex *values);
-	VERBS_UNUSED_OP(query_srq);
+	int (*query_srq)(struct ibv_srq *srq, struct ibv_srq_attr *attr);
 	VERBS_UNUSED_OP(read_counters);
 	struct ibv_mr *(*reg_dm_mr)(struct ibv_pd *pd, struct ibv_dm *dm, uint64_t dm_offset,
 				    size_t length, unsigned int access);
@@ -228,8 +230,9 @@ struct verbs_context_ops {
 	struct ibv_mr *(*reg_mr)(struct ibv_pd *pd, void *addr, size_t length, uint64_t hca_va,
 				 int access);
 	int (*req_notify_cq)(struct ibv_cq *cq, int solicited_only);
-	VERBS_UNUSED_OP(rereg_mr);
-	VERBS_UNUSED_OP(resize_cq);
+	int (*rereg_mr)(struct verbs_mr *vmr, int flags, struct ibv_pd *pd, void *addr,
+			size_t length, int access);
+	int (*resize_cq)(struct ibv_cq *cq, int cqe);
 	VERBS_UNUSED_OP(set_ece);
 	VERBS_UNUSED_OP(unimport_dm);
 	VERBS_UNUSED_OP(unimport_mr);
@@ -268,6 +271,12 @@ VERBS_COMMAND(ibv_get_context, ib_uverbs_get_context);
 VERBS_COMMAND(ibv_query_port, ib_uverbs_query_port);
 VERBS_COMMAND(ibv_alloc_pd, ib_uverbs_alloc_pd);
 VERBS_COMMAND(ibv_reg_mr, ib_uverbs_reg_mr);
+VERBS_COMMAND(ibv_resize_cq, ib_uverbs_resize_cq);
+VERBS_COMMAND(ibv_create_srq, ib_uverbs_create_srq);
+VERBS_COMMAND(ibv_modify_srq, ib_uverbs_modify_srq);
+VERBS_COMMAND(ibv_query_srq, ib_uverbs_query_srq);
+VERBS_COMMAND(ibv_rereg_mr, ib_uverbs_rereg_mr);
+VERBS_COMMAND(ibv_alloc_mw, ib_uverbs_alloc_mw);
 VERBS_COMMAND(ibv_create_qp, ib_uverbs_create_qp);
 VERBS_COMMAND(ibv_query_qp, ib_uverbs_query_qp);
 VERBS_COMMAND(ibv_modify_qp, ib_uverbs_modify_qp);
@@ -288,15 +297,34 @@ int ibv_cmd_dealloc_pd(struct ibv_pd *pd);
 int ibv_cmd_reg_mr(struct ibv_pd *pd, void *addr, size_t length, uint64_t hca_va, int access,
 		   struct verbs_mr *vmr, struct ibv_reg_mr *cmd, size_t cmd_size,
 		   struct ib_uverbs_reg_mr_resp *resp, size_t resp_size);
+int ibv_cmd_rereg_mr(struct verbs_mr *vmr, uint32_t flags, void *addr, size_t length,
+		     uint64_t hca_va, int access, struct ibv_pd *pd, struct ibv_rereg_mr *cmd,
+		     size_t cmd_size, struct ib_uverbs_rereg_mr_resp *resp, size_t resp_size);
 int ibv_cmd_dereg_mr(struct verbs_mr *vmr);
+int ibv_cmd_alloc_mw(struct ibv_pd *pd, enum ibv_mw_type type, struct ibv_mw *mw,
+		     struct ibv_alloc_mw *cmd, size_t cmd_size,
+		     struct ib_uverbs_alloc_mw_resp *resp, size_t resp_size);
+int ibv_cmd_dealloc_mw(struct ibv_mw *mw);
 int ibv_cmd_create_ah(struct ibv_pd *pd, struct ibv_ah *ah, struct ibv_ah_attr *attr,
 		      struct ib_uverbs_create_ah_resp *resp, size_t resp_size);
 int ibv_cmd_destroy_ah(struct ibv_ah *ah);
+int ibv_cmd_attach_mcast(struct ibv_qp *qp, const union ibv_gid *gid, uint16_t lid);
+int ibv_cmd_detach_mcast(struct ibv_qp *qp, const union ibv_gid *gid, uint16_t lid);
 int ibv_cmd_create_cq_ex(struct ibv_context *context, const struct ibv_cq_init_attr_ex *attr,
 			 struct verbs_cq *cq, struct ibv_create_cq_ex *cmd, size_t cmd_size,
 			 struct ib_uverbs_ex_create_cq_resp *resp, size_t resp_size,
 			 uint32_t cmd_flags);
+int ibv_cmd_resize_cq(struct ibv_cq *cq, int cqe, struct ibv_resize_cq *cmd, size_t cmd_size,
+		      struct ib_uverbs_resize_cq_resp *resp, size_t resp_size);
 int ibv_cmd_destroy_cq(struct ibv_cq *cq);
+int ibv_cmd_create_srq(struct ibv_pd *pd, struct ibv_srq *srq, struct ibv_srq_init_attr *attr,
+		       struct ibv_create_srq *cmd, size_t cmd_size,
+		       struct ib_uverbs_create_srq_resp *resp, size_t resp_size);
+int ibv_cmd_modify_srq(struct ibv_srq *srq, struct ibv_srq_attr *attr, int attr_mask,
+		       struct ibv_modify_srq *cmd, size_t cmd_size);
+int ibv_cmd_query_srq(struct ibv_srq *srq, struct ibv_srq_attr *attr, struct ibv_query_srq *cmd,
+		      size_t cmd_size);
+int ibv_cmd_destroy_srq(struct ibv_srq *srq);
 int ibv_cmd_create_qp_ex(struct ibv_context *context, struct verbs_qp *qp,
 			 struct ibv_qp_init_attr_ex *attr, struct ibv_create_qp *cmd,
 			 size_t cmd_size, struct ib_uverbs_create_qp_resp *resp,
@@ -315,31 +343,46 @@ int ibv_cmd_destroy_qp(struct ibv_qp *qp);
 	static_assert(offsetof(struct verbs_context_ops, op) == (slot) * sizeof(void *), \
 		      "private ABI 34: " #op)
 VERBS_ASSERT_OP(alloc_dm, 1);
+VERBS_ASSERT_OP(alloc_parent_domain, 4);
 VERBS_ASSERT_OP(alloc_pd, 5);
+VERBS_ASSERT_OP(attach_mcast, 9);
+VERBS_ASSERT_OP(alloc_td, 6);
+VERBS_ASSERT_OP(alloc_mw, 2);
+VERBS_ASSERT_OP(bind_mw, 10);
 VERBS_ASSERT_OP(create_ah, 13);
 VERBS_ASSERT_OP(create_cq, 15);
 VERBS_ASSERT_OP(create_cq_ex, 16);
 VERBS_ASSERT_OP(create_qp, 19);
 VERBS_ASSERT_OP(create_qp_ex, 20);
+VERBS_ASSERT_OP(create_srq, 22);
+VERBS_ASSERT_OP(dealloc_mw, 25);
 VERBS_ASSERT_OP(dealloc_pd, 26);
+VERBS_ASSERT_OP(dealloc_td, 27);
 VERBS_ASSERT_OP(dereg_mr, 28);
 VERBS_ASSERT_OP(destroy_ah, 29);
 VERBS_ASSERT_OP(destroy_cq, 31);
 VERBS_ASSERT_OP(destroy_qp, 34);
+VERBS_ASSERT_OP(detach_mcast, 38);
+VERBS_ASSERT_OP(destroy_srq, 36);
 VERBS_ASSERT_OP(free_context, 39);
 VERBS_ASSERT_OP(free_dm, 40);
 VERBS_ASSERT_OP(modify_qp, 47);
+VERBS_ASSERT_OP(modify_srq, 49);
 VERBS_ASSERT_OP(poll_cq, 53);
 VERBS_ASSERT_OP(post_recv, 54);
 VERBS_ASSERT_OP(post_send, 55);
+VERBS_ASSERT_OP(post_srq_recv, 57);
 VERBS_ASSERT_OP(query_device_ex, 58);
 VERBS_ASSERT_OP(query_port, 60);
 VERBS_ASSERT_OP(query_qp, 61);
 VERBS_ASSERT_OP(query_rt_values, 63);
 VERBS_ASSERT_OP(reg_dm_mr, 66);
+VERBS_ASSERT_OP(query_srq, 64);
 VERBS_ASSERT_OP(reg_dmabuf_mr, 67);
 VERBS_ASSERT_OP(reg_mr, 68);
 VERBS_ASSERT_OP(req_notify_cq, 69);
+VERBS_ASSERT_OP(rereg_mr, 70);
+VERBS_ASSERT_OP(resize_cq, 71);
 #undef VERBS_ASSERT_OP
 static_assert(sizeof(struct verbs_context_ops) == 76 * sizeof(void *), "private ABI 34");
 static_assert(sizeof(struct verbs_match_ent) == 24, "private ABI 34");
@@ -355,6 +398,10 @@ static_assert(offsetof(struct ibv_qp_ex, qp_base) == 0, "private ABI 34");
 static_assert(sizeof(struct ibv_get_context) == 16, "private ABI 34");
 static_assert(sizeof(struct ibv_create_qp) == 64, "private ABI 34");
 static_assert(sizeof(struct ib_uverbs_create_qp_resp) == 32, "private ABI 34");
+static_assert(sizeof(struct ibv_resize_cq) == 24, "private ABI 34");
+static_assert(sizeof(struct ib_uverbs_resize_cq_resp) == 8, "private ABI 34");
+static_assert(sizeof(struct ibv_create_srq) == 40, "private ABI 34");
+static_assert(sizeof(struct ib_uverbs_create_srq_resp) == 16, "private ABI 34");
 static_assert(sizeof(struct ibv_create_cq_ex) == 56, "private ABI 34");
 static_assert(sizeof(struct ib_uverbs_ex_create_cq_resp) == 16, "private ABI 34");
 

@@ -188,7 +188,7 @@ static int qp_check_attr(const struct ibv_qp_init_attr_ex *attr)
 	/* There is none that we know; a program may say so in the long form. */
 	if (attr->comp_mask & IBV_QP_INIT_ATTR_CREATE_FLAGS && attr->create_flags)
 		return EOPNOTSUPP;
-	if ((attr->qp_type != IBV_QPT_RC && attr->qp_type != IBV_QPT_UD) || attr->srq)
+	if (attr->qp_type != IBV_QPT_RC && attr->qp_type != IBV_QPT_UD)
 		return EOPNOTSUPP;
 	if ((attr->comp_mask & IBV_QP_INIT_ATTR_SEND_OPS_FLAGS) &&
 	    attr->send_ops_flags & ~(uint64_t)(attr->qp_type == IBV_QPT_UD ? BERTH_UD_SEND_OPS :
@@ -202,8 +202,10 @@ static int qp_check_attr(const struct ibv_qp_init_attr_ex *attr)
 static void qp_init(struct berth_qp *qp, struct berth_context *ctx,
 		    const struct ibv_qp_init_attr_ex *attr)
 {
-	berth_lock_init(&qp->sq.lock, !ctx->single_threaded);
-	berth_lock_init(&qp->rq.lock, !ctx->single_threaded);
+	bool lock = berth_needs_lock(&ctx->vctx.context, attr->pd);
+
+	berth_lock_init(&qp->sq.lock, lock);
+	berth_lock_init(&qp->rq.lock, lock);
 	qp->doorbell_fd = ctx->doorbell_fd;
 	qp->datagrams = attr->qp_type == IBV_QPT_UD;
 	qp->sig_all = attr->sq_sig_all ? BERTH_WR_SIGNALED : 0;
@@ -217,17 +219,20 @@ struct ibv_qp *berth_create_qp_ex(struct ibv_context *ibctx, struct ibv_qp_init_
 	struct create_qp_resp resp = {};
 	struct create_qp_cmd cmd = {};
 	uint32_t mask = attr->comp_mask;
-	struct berth_qp *qp = NULL;
+	struct berth_origin origin;
+	struct berth_qp *qp;
 	int ret;
 
 	ret = qp_check_attr(attr);
-	if (ret)
-		goto free_qp;
-	ret = ENOMEM;
-	qp = calloc(1, sizeof(*qp));
+	if (ret) {
+		errno = ret;
+		return NULL;
+	}
+	qp = berth_object_alloc(attr->pd, sizeof(*qp), BERTH_RES_QP, &origin);
 	if (!qp)
-		goto free_qp;
+		return NULL;
 
+	qp->origin = origin;
 	qp_init(qp, ctx, attr);
 	/* The command has no room for flags, and refuses a mask that names them. */
 	attr->comp_mask &= ~(uint32_t)IBV_QP_INIT_ATTR_CREATE_FLAGS;
@@ -254,7 +259,7 @@ unmap_rings:
 destroy_kernel_qp:
 	ibv_cmd_destroy_qp(&qp->vqp.qp);
 free_qp:
-	free(qp);
+	berth_object_free(qp, &origin);
 	errno = ret;
 	return NULL;
 }
@@ -302,13 +307,15 @@ int berth_query_qp(struct ibv_qp *ibqp, struct ibv_qp_attr *attr, int attr_mask,
 int berth_destroy_qp(struct ibv_qp *ibqp)
 {
 	struct berth_qp *qp = to_bqp(ibqp);
+	struct berth_origin origin;
 	int ret;
 
-	ret = ibv_cmd_destroy_qp(ibqp);
+	ret = berth_destroyed(ibv_cmd_destroy_qp(ibqp));
 	if (ret)
 		return ret;
 	qp_table_del(to_bctx(ibqp->context), qp);
 	munmap(qp->ring, qp->map_size);
-	free(qp);
+	origin = qp->origin;
+	berth_object_free(qp, &origin);
 	return 0;
 }

@@ -16,6 +16,9 @@ enum send_kind {
 	SEND_RDMA = 1 << 1,	/* takes a remote address */
 	SEND_NO_INLINE = 1 << 2,
 	SEND_DATAGRAM = 1 << 3,	/* can be one */
+	SEND_BIND = 1 << 6,	/* a memory window */
+	SEND_ATOMIC = 1 << 5,	/* takes a remote address and operands */
+	SEND_NO_DATA = 1 << 4,	/* neither SGEs nor inline data, whatever the request says */
 };
 
 struct send_op {
@@ -29,6 +32,10 @@ static const struct send_op send_ops[] = {
 	[IBV_WR_SEND] = { BERTH_WR_SEND, SEND_DATAGRAM },
 	[IBV_WR_SEND_WITH_IMM] = { BERTH_WR_SEND_IMM, SEND_EX | SEND_DATAGRAM },
 	[IBV_WR_RDMA_READ] = { BERTH_WR_READ, SEND_RDMA | SEND_NO_INLINE },
+	[IBV_WR_ATOMIC_CMP_AND_SWP] = { BERTH_WR_CMP_SWP, SEND_ATOMIC | SEND_NO_INLINE },
+	[IBV_WR_ATOMIC_FETCH_AND_ADD] = { BERTH_WR_FETCH_ADD, SEND_ATOMIC | SEND_NO_INLINE },
+	[IBV_WR_BIND_MW] = { BERTH_WR_BIND_MW, SEND_BIND | SEND_NO_DATA },
+	[IBV_WR_LOCAL_INV] = { BERTH_WR_LOCAL_INV, SEND_EX | SEND_NO_DATA },
 	[IBV_WR_SEND_WITH_INV] = { BERTH_WR_SEND_INV, SEND_EX },
 };
 
@@ -90,6 +97,11 @@ static inline int build_send(const struct berth_qp *qp, struct berth_send_wqe *w
 	if (op.kind & SEND_RDMA) {
 		wqe->rkey = wr->wr.rdma.rkey;
 		wqe->remote_addr = wr->wr.rdma.remote_addr;
+	} else if (op.kind & SEND_ATOMIC) {
+		wqe->rkey = wr->wr.atomic.rkey;
+		wqe->remote_addr = wr->wr.atomic.remote_addr;
+		wqe->atomic.compare_add = wr->wr.atomic.compare_add;
+		wqe->atomic.swap = wr->wr.atomic.swap;
 	} else {
 		wqe->rkey = 0;
 		wqe->remote_addr = 0;
@@ -100,6 +112,14 @@ static inline int build_send(const struct berth_qp *qp, struct berth_send_wqe *w
 		put_ud_addr(wqe, wr->wr.ud.ah, wr->wr.ud.remote_qpn, wr->wr.ud.remote_qkey);
 	}
 
+	if (op.kind & SEND_NO_DATA) {
+		if (wr->send_flags & IBV_SEND_INLINE)
+			return EINVAL;
+		wqe->num_sge = 0;
+		wqe->inline_len = 0;
+		return op.kind & SEND_BIND ? berth_put_bind(wqe, wr->bind_mw.mw, wr->bind_mw.rkey,
+							    &wr->bind_mw.bind_info) : 0;
+	}
 	if (!(wr->send_flags & IBV_SEND_INLINE))
 		return put_sges(wqe, wr->sg_list, num_sge);
 	if (berth_unlikely(op.kind & SEND_NO_INLINE))
@@ -172,7 +192,7 @@ int berth_post_recv(struct ibv_qp *ibqp, struct ibv_recv_wr *wr, struct ibv_recv
 	int ret = 0;
 	int err;
 
-	if (berth_unlikely(ibqp->state == IBV_QPS_RESET)) {
+	if (berth_unlikely(ibqp->state == IBV_QPS_RESET || ibqp->srq)) {
 		*bad_wr = wr;
 		return EINVAL;
 	}
@@ -203,5 +223,34 @@ int berth_post_recv(struct ibv_qp *ibqp, struct ibv_recv_wr *wr, struct ibv_recv
 		*bad_wr = first;
 		return err;
 	}
+	return ret;
+}
+
+/*
+ * No system call: QPs take receives when messages come, and none is flushed with a QP. Pairs with
+ * the kernel's store of the ring's head after it has copied an entry.
+ */
+int berth_post_srq_recv(struct ibv_srq *ibsrq, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad_wr)
+{
+	struct berth_srq *srq = to_bsrq(ibsrq);
+	struct berth_wq *wq = &srq->wq;
+	uint32_t head;
+	int ret = 0;
+
+	berth_lock(&wq->lock);
+	for (head = wq->head; wr; wr = wr->next, head++) {
+		ret = ENOMEM;
+		if (berth_likely(head - ring_observe(&srq->ring->head) < wq->max_wr))
+			ret = build_recv(wq, rq_entry(wq, head), wr);
+		if (berth_unlikely(ret)) {
+			*bad_wr = wr;
+			break;
+		}
+	}
+	if (head != wq->head) {
+		wq->head = head;
+		ring_publish(wq->prod, head);
+	}
+	berth_unlock(&wq->lock);
 	return ret;
 }

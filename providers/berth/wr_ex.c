@@ -61,6 +61,50 @@ static inline void wr_rdma(struct ibv_qp_ex *ibqp, uint8_t opcode, uint32_t rkey
 	wqe->ex = ex;
 }
 
+static void wr_atomic(struct ibv_qp_ex *ibqp, uint8_t opcode, uint32_t rkey, uint64_t remote_addr,
+		      uint64_t compare_add, uint64_t swap)
+{
+	struct berth_send_wqe *wqe = wr_begin(ibqp, opcode);
+
+	if (berth_unlikely(!wqe))
+		return;
+	wqe->rkey = rkey;
+	wqe->remote_addr = remote_addr;
+	wqe->atomic.compare_add = compare_add;
+	wqe->atomic.swap = swap;
+}
+
+static void wr_atomic_cmp_swp(struct ibv_qp_ex *ibqp, uint32_t rkey, uint64_t remote_addr,
+			      uint64_t compare, uint64_t swap)
+{
+	wr_atomic(ibqp, BERTH_WR_CMP_SWP, rkey, remote_addr, compare, swap);
+}
+
+static void wr_atomic_fetch_add(struct ibv_qp_ex *ibqp, uint32_t rkey, uint64_t remote_addr,
+				uint64_t add)
+{
+	wr_atomic(ibqp, BERTH_WR_FETCH_ADD, rkey, remote_addr, add, 0);
+}
+
+static void wr_bind_mw(struct ibv_qp_ex *ibqp, struct ibv_mw *mw, uint32_t rkey,
+		       const struct ibv_mw_bind_info *info)
+{
+	struct berth_send_wqe *wqe = wr_begin(ibqp, BERTH_WR_BIND_MW);
+
+	if (berth_unlikely(!wqe))
+		return;
+	if (berth_unlikely(berth_put_bind(wqe, mw, rkey, info)))
+		wr_fail(to_bqp_ex(ibqp), EINVAL);
+}
+
+static void wr_local_inv(struct ibv_qp_ex *ibqp, uint32_t invalidate_rkey)
+{
+	struct berth_send_wqe *wqe = wr_begin(ibqp, BERTH_WR_LOCAL_INV);
+
+	if (berth_likely(wqe))
+		wqe->ex = invalidate_rkey;
+}
+
 static void wr_rdma_read(struct ibv_qp_ex *ibqp, uint32_t rkey, uint64_t remote_addr)
 {
 	wr_rdma(ibqp, BERTH_WR_READ, rkey, remote_addr, 0);
@@ -151,7 +195,8 @@ static void wr_set_inline_data_list(struct ibv_qp_ex *ibqp, size_t num_buf,
 
 	if (berth_unlikely(!wqe))
 		return;
-	if (berth_unlikely(wqe->opcode == BERTH_WR_READ)) {
+	if (berth_unlikely(wqe->opcode == BERTH_WR_READ || wqe->opcode == BERTH_WR_CMP_SWP ||
+			   wqe->opcode == BERTH_WR_FETCH_ADD)) {
 		wr_fail(qp, EINVAL);
 		return;
 	}
@@ -231,6 +276,14 @@ void berth_qp_set_wr_ops(struct ibv_qp_ex *ibqp, uint64_t send_ops)
 	ibqp->wr_set_sge_list = wr_set_sge_list;
 	ibqp->wr_set_inline_data = wr_set_inline_data;
 	ibqp->wr_set_inline_data_list = wr_set_inline_data_list;
+	if (send_ops & IBV_QP_EX_WITH_ATOMIC_CMP_AND_SWP)
+		ibqp->wr_atomic_cmp_swp = wr_atomic_cmp_swp;
+	if (send_ops & IBV_QP_EX_WITH_ATOMIC_FETCH_AND_ADD)
+		ibqp->wr_atomic_fetch_add = wr_atomic_fetch_add;
+	if (send_ops & IBV_QP_EX_WITH_BIND_MW)
+		ibqp->wr_bind_mw = wr_bind_mw;
+	if (send_ops & IBV_QP_EX_WITH_LOCAL_INV)
+		ibqp->wr_local_inv = wr_local_inv;
 	if (send_ops & IBV_QP_EX_WITH_RDMA_READ)
 		ibqp->wr_rdma_read = wr_rdma_read;
 	if (send_ops & IBV_QP_EX_WITH_RDMA_WRITE)

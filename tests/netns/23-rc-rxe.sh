@@ -10,7 +10,7 @@
 set -uo pipefail
 # shellcheck source=tests/verbs/guest-lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"
-need_programs rc_data
+need_programs rc_data rc_atomic ud_data
 cleanup() {
 	no_dev rxe9 || rdma link delete rxe9
 	link_down
@@ -48,4 +48,10 @@ run_verbs_as '' 'rxe/requests/' rc_data --dev rxe9 --peer bt0 \
 	--filter 'mtu/*/wire/*/host-host' --filter 'ipv6/write/wire' --filter 'ipv6/read/wire' \
 	--filter 'psn_wrap/write/wire' --filter 'psn_wrap/read/wire' --filter 'sge/send/wire/host' \
 	--filter 'ring_wrap/wire/16' --filter 'batch/wire'
+run_verbs_as '' 'rxe/responds/atomic/' rc_atomic --dev bt0 --peer rxe9 --filter '[vlsm]*/wire/host'
+run_verbs_as '' 'rxe/requests/atomic/' rc_atomic --dev rxe9 --peer bt0 --filter '[vlsm]*/wire/host'
+datagrams=(--filter 'ud/lengths/host/wire' --filter 'ud/lengths/ipv6/wire' --filter 'ud/imm/wire'
+	--filter 'ud/pieces/wire' --filter 'ud/inline/wire' --filter 'ud/batch/wire' --filter 'ud/answer/wire')
+run_verbs_as ud/ 'rxe/datagrams/receives/' ud_data --dev bt0 --peer rxe9 "${datagrams[@]}"
+run_verbs_as ud/ 'rxe/datagrams/sends/' ud_data --dev rxe9 --peer bt0 "${datagrams[@]}"
 exit $failed

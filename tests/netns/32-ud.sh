@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
-# Datagrams: on one device, over the wire and with rdma_rxe, every payload and header verified; bad requests,
-# packets for somebody else, garbage on the port. Runs in the guest.
+# Datagrams: on one device and over the wire, every payload and header verified; bad requests, packets for
+# somebody else, garbage on the port. With rdma_rxe: 23-rc-rxe.sh. Runs in the guest.
 # timeout: 180
 set -uo pipefail
 # shellcheck source=tests/verbs/guest-lib.sh

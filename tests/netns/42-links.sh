@@ -78,6 +78,9 @@ netdevs() {
 		ip addr add 10.79.2.1/24 dev "${d##*/}" 2>/dev/null
 		ip link set "${d##*/}" up
 		over virtio '' "${d##*/}"
+		check links/over_virtio/add_again rdma link add l0 type berth netdev "${d##*/}"
+		check links/over_virtio/parent test -e "/sys/class/infiniband/l0/device/net/${d##*/}"
+		rdma link delete l0
 	done
 	[[ -n $found ]] || skip links/over_virtio "this machine has no virtio network card"
 }

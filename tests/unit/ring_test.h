@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB */
 /*
- * What test_sq.c and test_rq.c share: a QP over a ring in heap memory of its exact
+ * What test_sq.c, test_rq.c and test_srq.c share: a QP over a ring in heap memory of its exact
  * size, and a completion queue that remembers what was posted.
  */
 #ifndef BERTH_RING_TEST_H
@@ -35,6 +35,15 @@ void berth_qp_fail_locked(struct berth_qp *qp, int event)
 	failures++;
 }
 
+static unsigned int srq_events[8];	/* by enum ib_event_type */
+
+void berth_srq_event(struct berth_srq *srq, enum ib_event_type event)
+{
+	/* Whoever is told may post: the lock is not held. */
+	assert_false(srq->lock.held);
+	srq_events[event]++;
+}
+
 /* A transport for which every work request is a fit one. */
 static bool takes_all(const struct berth_send_wqe *wqe)
 {
@@ -49,6 +58,7 @@ static void forget_posted(void)
 {
 	posted_count = 0;
 	failures = 0;
+	memset(srq_events, 0, sizeof(srq_events));
 	cq_full = false;
 }
 

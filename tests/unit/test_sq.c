@@ -170,6 +170,9 @@ static void sq_fetch__what_a_wqe_may_not_say(void **state)
 {
 	for (int op = 0; op < 256; op++) {
 		bool known = op >= BERTH_WR_SEND && op <= BERTH_WR_READ;
+		/* Those of fixed length have tests of their own. */
+		if (op > BERTH_WR_READ && op <= BERTH_WR_FETCH_ADD)
+			continue;
 
 		post(op, 1, 8);
 		check_refused(known ? IB_WC_SUCCESS : IB_WC_LOC_QP_OP_ERR);
@@ -225,6 +228,49 @@ static void sq_fetch__inline(void **state)
 	post(BERTH_WR_WRITE, 1, 8)->flags = BERTH_WR_INLINE;
 	check_refused(IB_WC_LOC_QP_OP_ERR);
 	post(BERTH_WR_READ, 0, 0)->flags = BERTH_WR_INLINE;
+	check_refused(IB_WC_LOC_QP_OP_ERR);
+}
+
+static void sq_fetch__atomics_take_eight_bytes(void **state)
+{
+	struct berth_send_wqe *wqe;
+
+	wqe = post(BERTH_WR_CMP_SWP, 1, 8);
+	wqe->atomic.compare_add = 0x1122334455667788;
+	wqe->atomic.swap = 0x99aabbccddeeff00;
+	assert_true(berth_sq_fetch(&qp));
+	assert_int_equal(fetched()->status, IB_WC_SUCCESS);
+	assert_int_equal(fetched()->atomic.compare_add, 0x1122334455667788);
+	assert_int_equal(fetched()->atomic.swap, 0x99aabbccddeeff00);
+	post(BERTH_WR_FETCH_ADD, 2, 4);
+	check_refused(IB_WC_SUCCESS);
+	post(BERTH_WR_FETCH_ADD, 1, 7);
+	check_refused(IB_WC_LOC_LEN_ERR);
+	post(BERTH_WR_FETCH_ADD, 2, 8);
+	check_refused(IB_WC_LOC_LEN_ERR);
+	post(BERTH_WR_CMP_SWP, 0, 0);
+	check_refused(IB_WC_LOC_LEN_ERR);
+	wqe = post(BERTH_WR_CMP_SWP, 0, 0);
+	wqe->flags = BERTH_WR_INLINE;
+	wqe->inline_len = 8;
+	check_refused(IB_WC_LOC_QP_OP_ERR);
+	qp.sq.max_rd_atomic = 0;
+	post(BERTH_WR_FETCH_ADD, 1, 8);
+	check_refused(IB_WC_LOC_QP_OP_ERR);
+}
+
+static void sq_fetch__local_operations_carry_no_data(void **state)
+{
+	post(BERTH_WR_LOCAL_INV, 0, 0)->ex = 0x1234;
+	assert_true(berth_sq_fetch(&qp));
+	assert_int_equal(fetched()->status, IB_WC_SUCCESS);
+	assert_int_equal(fetched()->ex, 0x1234);
+	assert_false(fetched()->carried_out);
+	post(BERTH_WR_LOCAL_INV, 1, 8);
+	check_refused(IB_WC_LOC_QP_OP_ERR);
+	post(BERTH_WR_LOCAL_INV, 0, 0)->flags = BERTH_WR_INLINE;
+	check_refused(IB_WC_LOC_QP_OP_ERR);
+	post(BERTH_WR_LOCAL_INV, 0, 0)->inline_len = 1;
 	check_refused(IB_WC_LOC_QP_OP_ERR);
 }
 
@@ -302,6 +348,8 @@ int main(void)
 		CASE(sq_fetch__what_a_wqe_may_not_say),
 		CASE(sq_fetch__length_of_the_list),
 		CASE(sq_fetch__inline),
+		CASE(sq_fetch__atomics_take_eight_bytes),
+		CASE(sq_fetch__local_operations_carry_no_data),
 		CASE(sq_complete__unsignalled_success_is_silent),
 		CASE(sq_complete__full_cq_fails_the_qp),
 		CASE(sq_flush__everything_in_order),

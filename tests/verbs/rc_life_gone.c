@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,13 @@ struct holder {
 	struct vt_pair p;
 	struct vt_buf *src, *dst[KINDS];
 	unsigned int nr_dst;
+	struct ibv_comp_channel *chan;
+	struct ibv_srq *srq;
+	struct ibv_cq *srq_cq;		/* on the channel, armed, polled by a thread */
+	struct ibv_qp *srq_qp;
+	struct ibv_td *td;
+	struct ibv_pd *parent;		/* of the QP */
+	bool stop;
 };
 
 static bool fatal_event(struct vt_dev *d)
@@ -60,9 +68,49 @@ static void keep_busy(struct holder *h, unsigned int n)
 	}
 }
 
-static int gone_ok(int err)
+/* Polls the CQ as long as it is there, whatever becomes of the device. */
+static void *poller(void *arg)
 {
-	return !err || err == EIO || err == ENODEV || err == EINVAL || err == EBUSY;
+	struct holder *h = arg;
+	struct ibv_wc wc;
+
+	while (!__atomic_load_n(&h->stop, __ATOMIC_ACQUIRE))
+		if (ibv_poll_cq(h->srq_cq, 1, &wc) < 0)
+			return "ibv_poll_cq failed";
+	return NULL;
+}
+
+static int post_srq(struct holder *h)
+{
+	struct ibv_sge sge = vt_sge(h->src, 0, BYTES);
+	struct ibv_recv_wr wr = { .sg_list = &sge, .num_sge = 1 }, *bad;
+
+	return ibv_post_srq_recv(h->srq, &wr, &bad);
+}
+
+static void hold_more(struct holder *h, struct vt_dev *d)
+{
+	struct ibv_srq_init_attr sia = { .attr = { .max_wr = 16, .max_sge = 1 } };
+	struct ibv_parent_domain_init_attr pia = { .pd = d->pd };
+	struct ibv_td_init_attr tia = { };
+	struct ibv_qp_init_attr qia = { .qp_type = IBV_QPT_RC, .cap = { .max_send_wr = 4 } };
+
+	h->chan = ibv_create_comp_channel(d->ctx);
+	CHECK(h->chan, "ibv_create_comp_channel: %s", strerror(errno));
+	h->srq_cq = ibv_create_cq(d->ctx, 64, NULL, h->chan, 0);
+	CHECK(h->srq_cq, "ibv_create_cq: %s", strerror(errno));
+	CHECK_ERRNO(ibv_req_notify_cq(h->srq_cq, 0), 0, "ibv_req_notify_cq");
+	h->td = ibv_alloc_td(d->ctx, &tia);
+	pia.td = h->td;
+	h->parent = ibv_alloc_parent_domain(d->ctx, &pia);
+	CHECK(h->td && h->parent, "parent domain: %s", strerror(errno));
+	h->srq = ibv_create_srq(d->pd, &sia);
+	CHECK(h->srq, "ibv_create_srq: %s", strerror(errno));
+	CHECK_ERRNO(post_srq(h), 0, "ibv_post_srq_recv");
+	qia.srq = h->srq;
+	qia.send_cq = qia.recv_cq = h->srq_cq;
+	h->srq_qp = ibv_create_qp(h->parent, &qia);
+	CHECK(h->srq_qp, "ibv_create_qp: %s", strerror(errno));
 }
 
 /* Use after the end: errors or flushes, never a hang, a signal or a success that stored bytes. */
@@ -71,22 +119,39 @@ static void after_end(struct holder *h, struct vt_dev *d)
 	struct ibv_port_attr pa;
 	struct ibv_wc wc;
 
+	struct ibv_srq_init_attr sia = { .attr = { .max_wr = 16, .max_sge = 1 } };
+	struct ibv_srq_attr sa = { .max_wr = 32 };
+
 	keep_busy(h, 3);
+	post_srq(h);
+	CHECK_ERRNO(ibv_query_srq(h->srq, &sa), EIO, "ibv_query_srq on a device that is gone");
+	CHECK_ERRNO(ibv_modify_srq(h->srq, &sa, IBV_SRQ_MAX_WR), EIO, "ibv_modify_srq");
+	CHECK_ERRNO(ibv_resize_cq(h->srq_cq, 128), EIO, "ibv_resize_cq");
+	CHECK(!ibv_create_srq(d->pd, &sia) && errno == EIO, "ibv_create_srq");
+	CHECK(!ibv_create_cq(d->ctx, 16, NULL, NULL, 0) && errno == EIO, "ibv_create_cq");
 	for (int i = 0; i < 50; i++)
 		vt_poll_for(h->p.a.scq, &wc, 1);
 	CHECK(!ibv_alloc_pd(d->ctx), "ibv_alloc_pd works on a device that is gone");
 	CHECK(ibv_query_port(d->ctx, 1, &pa), "ibv_query_port works on a device that is gone");
-	ibv_req_notify_cq(h->p.a.scq, 0);
-	vt_ep_to_state(&h->p.a, IBV_QPS_ERR);
+	CHECK_ERRNO(ibv_req_notify_cq(h->p.a.scq, 0), 0, "ibv_req_notify_cq");
+	CHECK_ERRNO(vt_ep_to_state(&h->p.a, IBV_QPS_ERR), EIO, "ibv_modify_qp");
 }
 
+/* Destroying works: there is nothing left but the process's own part. */
 static void tear_down(struct holder *h, struct vt_dev *d)
 {
-	CHECK(gone_ok(ibv_destroy_qp(h->p.a.qp)), "ibv_destroy_qp: %s", strerror(errno));
-	CHECK(gone_ok(ibv_destroy_qp(h->p.b.qp)), "ibv_destroy_qp: %s", strerror(errno));
+	CHECK_ERRNO(ibv_destroy_qp(h->srq_qp), 0, "ibv_destroy_qp on an SRQ");
+	CHECK_ERRNO(ibv_destroy_srq(h->srq), 0, "ibv_destroy_srq");
+	CHECK_ERRNO(ibv_destroy_cq(h->srq_cq), 0, "ibv_destroy_cq");
+	CHECK_ERRNO(ibv_destroy_comp_channel(h->chan), 0, "ibv_destroy_comp_channel");
+	CHECK_ERRNO(ibv_dealloc_pd(h->parent), 0, "ibv_dealloc_pd of a parent domain");
+	CHECK_ERRNO(ibv_dealloc_td(h->td), 0, "ibv_dealloc_td");
+	CHECK_ERRNO(ibv_destroy_qp(h->p.a.qp), 0, "ibv_destroy_qp");
+	CHECK_ERRNO(ibv_destroy_qp(h->p.b.qp), 0, "ibv_destroy_qp");
 	for (unsigned int i = 0; i < h->nr_dst; i++)
-		CHECK(gone_ok(ibv_dereg_mr(h->dst[i]->mr)), "ibv_dereg_mr: %s", strerror(errno));
-	CHECK(gone_ok(ibv_dereg_mr(h->src->mr)), "ibv_dereg_mr: %s", strerror(errno));
+		CHECK_ERRNO(ibv_dereg_mr(h->dst[i]->mr), 0, "ibv_dereg_mr");
+	CHECK_ERRNO(ibv_dereg_mr(h->src->mr), 0, "ibv_dereg_mr");
+	CHECK_ERRNO(ibv_dealloc_pd(d->pd), 0, "ibv_dealloc_pd");
 	CHECK(!ibv_close_device(d->ctx), "ibv_close_device: %s", strerror(errno));
 }
 
@@ -95,7 +160,9 @@ static void gone(const void *arg)
 	const char *cmd = getenv("VT_CMD");
 	struct vt_opts o = VT_OPTS;
 	struct holder h = { };
+	pthread_t thread;
 	struct vt_dev *d;
+	void *said;
 	int status;
 
 	(void)arg;
@@ -108,14 +175,20 @@ static void gone(const void *arg)
 			h.dst[h.nr_dst++] = vt_buf_new(d, (enum vt_mem)k, BYTES, VT_ACCESS_ALL);
 	/* Both ends on this device: the other one may not see its peer go. */
 	h.p = *vt_pair_new(d, d, &o);
+	hold_more(&h, d);
+	CHECK(!pthread_create(&thread, NULL, poller, &h), "pthread_create");
 	keep_busy(&h, 60);
 	status = system(cmd);
+	vt_sleep_ms(20);
+	__atomic_store_n(&h.stop, true, __ATOMIC_RELEASE);
+	pthread_join(thread, &said);
+	CHECK(!said, "%s", (char *)said);
 	if (status) {
 		CHECK(getenv("VT_CMD_MAY_FAIL"), "%s: status %#x", cmd, status);
 		vt_pair_reset(&h.p);
 		vt_buf_fill(h.dst[0], 0, BYTES);
 		vt_ping(&h.p, h.src, h.dst[0], BYTES);
-		return;
+		_exit(0);
 	}
 	CHECK(fatal_event(d), "no IBV_EVENT_DEVICE_FATAL after: %s", cmd);
 	after_end(&h, d);

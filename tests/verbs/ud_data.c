@@ -57,7 +57,7 @@ static void exchange(struct bench *b, uint64_t id, size_t soff, size_t doff, uin
 	ud_expect(b->b, id, ep, len);
 	if (vt_cfg.flip && len)
 		b->dst->ptr[doff + UD_GRH + len / 2] ^= 1;
-	ud_check_grh(b->dst->ptr + doff, ep, b->b, len, false);
+	ud_check_grh(b->dst->ptr + doff, &ep->gid, &b->b->gid, len, false);
 	vt_buf_expect_copy(b->dst, doff + UD_GRH, len, b->src, soff, "payload");
 	vt_buf_fill(b->dst, doff, UD_GRH + len);
 }
@@ -91,7 +91,7 @@ static void immediate(const void *arg)
 	CHECK_EQ(wc.byte_len, UD_GRH + 501, "bytes received");
 	CHECK_EQ(wc.wc_flags, IBV_WC_GRH | IBV_WC_WITH_IMM, "flags");
 	CHECK_EQ(wc.imm_data, 0xfeedbeef, "immediate data");
-	ud_check_grh(b.dst->ptr, b.a, b.b, 501, true);
+	ud_check_grh(b.dst->ptr, &b.a->gid, &b.b->gid, 501, true);
 	vt_buf_expect_copy(b.dst, UD_GRH, 501, b.src, 5, "payload");
 	vt_buf_check(b.dst, UD_GRH + 501, SIZE - UD_GRH - 501, "what is behind");
 }
@@ -114,7 +114,7 @@ static void pieces(const void *arg)
 	ud_expect(b.b, 1, b.a, 900);
 	memcpy(grh, b.dst->ptr, 11);
 	memcpy(grh + 11, b.dst->ptr + 100, 29);
-	ud_check_grh(grh, b.a, b.b, 900, false);
+	ud_check_grh(grh, &b.a->gid, &b.b->gid, 900, false);
 	vt_buf_expect_copy(b.dst, 1000, 900, b.src, 1, "payload");
 	vt_buf_check(b.dst, 11, 89, "between the entries");
 	vt_buf_check(b.dst, 129, 871, "between the entries");

@@ -137,14 +137,16 @@ void vt_ep_create(struct vt_ep *ep, struct vt_dev *dev, const struct vt_opts *o,
 	ep->rcq = ep->scq;
 	if (!o->cq[side] && o->separate_rcq)
 		ep->rcq = vt_cq_new(dev, (int)o->recv_wr + 1, o->chan[side]);
+	ia.srq = o->srq[side];
 	ia.send_cq = ep->scq;
 	ia.recv_cq = ep->rcq;
 	ep->qp = ibv_create_qp(ep->pd, &ia);
 	CHECK(ep->qp, "ibv_create_qp on %s: %s", dev->name, strerror(errno));
 	vt_defer(destroy_qp, ep->qp, "ibv_destroy_qp");
 	ep->cap = ia.cap;
-	CHECK(ia.cap.max_send_wr >= o->send_wr && ia.cap.max_recv_wr >= o->recv_wr &&
-	      ia.cap.max_send_sge >= o->send_sge && ia.cap.max_recv_sge >= o->recv_sge &&
+	CHECK(ia.cap.max_send_wr >= o->send_wr && (ia.srq || ia.cap.max_recv_wr >= o->recv_wr) &&
+	      ia.cap.max_send_sge >= o->send_sge &&
+	      (ia.srq || ia.cap.max_recv_sge >= o->recv_sge) &&
 	      ia.cap.max_inline_data >= o->inline_data, "ibv_create_qp granted less than asked");
 }
 

@@ -130,7 +130,7 @@ static uint32_t udp_payload(uint32_t payload, bool imm)
 	return 12 + 8 + (imm ? 4 : 0) + ((payload + 3) & ~3U) + 4;
 }
 
-static void check_ipv4(const uint8_t *grh, const struct vt_ep *from, const struct vt_ep *to,
+static void check_ipv4(const uint8_t *grh, const union ibv_gid *from, const union ibv_gid *to,
 		       uint32_t payload, bool imm)
 {
 	static const uint8_t zero[20];
@@ -142,12 +142,12 @@ static void check_ipv4(const uint8_t *grh, const struct vt_ep *from, const struc
 	CHECK_EQ(ip[2] << 8 | ip[3], 28 + udp_payload(payload, imm), "GRH: total length");
 	CHECK_EQ(ip[8], 64, "GRH: time to live");
 	CHECK_EQ(ip[9], IPPROTO_UDP, "GRH: protocol");
-	CHECK(!memcmp(ip + 12, from->gid.raw + 12, 4), "GRH: source address");
-	CHECK(!memcmp(ip + 16, to->gid.raw + 12, 4), "GRH: destination address");
+	CHECK(!memcmp(ip + 12, from->raw + 12, 4), "GRH: source address");
+	CHECK(!memcmp(ip + 16, to->raw + 12, 4), "GRH: destination address");
 	CHECK_EQ(ip_sum(ip), 0xffff, "GRH: checksum of the IPv4 header");
 }
 
-static void check_ipv6(const uint8_t *grh, const struct vt_ep *from, const struct vt_ep *to,
+static void check_ipv6(const uint8_t *grh, const union ibv_gid *from, const union ibv_gid *to,
 		       uint32_t payload, bool imm)
 {
 	CHECK_EQ(grh[0] >> 4, 6, "GRH: version");
@@ -155,14 +155,14 @@ static void check_ipv6(const uint8_t *grh, const struct vt_ep *from, const struc
 	CHECK_EQ(grh[4] << 8 | grh[5], 8 + udp_payload(payload, imm), "GRH: payload length");
 	CHECK_EQ(grh[6], IPPROTO_UDP, "GRH: next header");
 	CHECK_EQ(grh[7], 64, "GRH: hop limit");
-	CHECK(!memcmp(grh + 8, &from->gid, 16), "GRH: source address");
-	CHECK(!memcmp(grh + 24, &to->gid, 16), "GRH: destination address");
+	CHECK(!memcmp(grh + 8, from, 16), "GRH: source address");
+	CHECK(!memcmp(grh + 24, to, 16), "GRH: destination address");
 }
 
-void ud_check_grh(const uint8_t *grh, const struct vt_ep *from, const struct vt_ep *to,
+void ud_check_grh(const uint8_t *grh, const union ibv_gid *from, const union ibv_gid *to,
 		  uint32_t payload, bool imm)
 {
-	if (from->gid.global.subnet_prefix)
+	if (from->global.subnet_prefix)
 		check_ipv6(grh, from, to, payload, imm);
 	else
 		check_ipv4(grh, from, to, payload, imm);
@@ -178,4 +178,15 @@ void ud_expect(struct vt_ep *ep, uint64_t wr_id, const struct vt_ep *from, uint3
 	CHECK_EQ(wc.src_qp, from->qp->qp_num, "source QP");
 	CHECK_EQ(wc.wc_flags, IBV_WC_GRH, "flags of the completion");
 	CHECK_EQ(wc.pkey_index, 0, "P_Key index");
+}
+
+union ibv_gid ud_group(bool v6, uint16_t n)
+{
+	const char *text = v6 ? "ff0e::77:0" : "::ffff:239.77.0.0";
+	union ibv_gid gid;
+
+	CHECK_EQ(inet_pton(AF_INET6, text, &gid), 1, "inet_pton");
+	gid.raw[14] = (uint8_t)(n >> 8);
+	gid.raw[15] = (uint8_t)n;
+	return gid;
 }

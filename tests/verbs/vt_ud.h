@@ -44,8 +44,11 @@ void ud_send(struct vt_ep *ep, uint64_t wr_id, struct ibv_sge sge, struct ibv_ah
 	     uint32_t qkey);
 
 /** ud_check_grh() - Fail the case unless @grh is what a datagram from @from to @to has in front. */
-void ud_check_grh(const uint8_t *grh, const struct vt_ep *from, const struct vt_ep *to,
+void ud_check_grh(const uint8_t *grh, const union ibv_gid *from, const union ibv_gid *to,
 		  uint32_t payload, bool imm);
+
+/** ud_group() - The MGID of a group: 239.77.x.y, or ff0e::77:n. */
+union ibv_gid ud_group(bool v6, uint16_t n);
 
 /** ud_expect() - Wait for a datagram and check all of its completion. */
 void ud_expect(struct vt_ep *ep, uint64_t wr_id, const struct vt_ep *from, uint32_t payload);

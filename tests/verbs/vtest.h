@@ -185,6 +185,7 @@ struct vt_opts {
 	struct ibv_cq *cq[2];	/* takes all completions of that end; NULL: CQs of its own */
 	struct ibv_comp_channel *chan[2];
 	struct ibv_pd *pd[2];	/* instead of the devices' PDs */
+	struct ibv_srq *srq[2];	/* takes the receives of that end */
 };
 
 #define VT_OPTS ((struct vt_opts){					\
@@ -244,6 +245,18 @@ struct vt_pair *vt_pair_new(struct vt_dev *da, struct vt_dev *db, const struct v
 
 /** vt_pair_reset() - Take both ends through RESET and connect them again. */
 void vt_pair_reset(struct vt_pair *p);
+
+/* ---- asynchronous events (vt_async.c) ---- */
+
+/** vt_async_get() - Wait @ms for an event, acknowledge it. Return: whether one came. */
+bool vt_async_get(struct vt_dev *dev, struct ibv_async_event *e, int ms);
+
+/** vt_async_expect() - Wait for an event of that type; fails the case when another one comes. */
+void vt_async_expect(struct vt_dev *dev, enum ibv_event_type type, const void *element,
+		     const char *what);
+
+/** vt_async_none() - Fail the case when an event comes within @ms. */
+void vt_async_none(struct vt_dev *dev, int ms, const char *what);
 
 /* ---- posting and polling (vt_wr.c) ---- */
 

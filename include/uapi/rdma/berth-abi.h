@@ -43,6 +43,8 @@ struct berth_alloc_ucontext_resp {
 
 enum berth_create_cq_flags {
 	BERTH_CQ_TIMESTAMP = 1 << 0,	/* fill berth_cqe.timestamp */
+	BERTH_CQ_WALLCLOCK = 1 << 1,	/* fill berth_cqe.wallclock */
+	BERTH_CQ_IGNORE_OVERRUN = 1 << 2,	/* drop what does not fit, without an error */
 };
 
 struct berth_create_cq_req {
@@ -50,6 +52,7 @@ struct berth_create_cq_req {
 	__u32 reserved;
 };
 
+/* Also of resizing. */
 struct berth_create_cq_resp {
 	__aligned_u64 mmap_offset;
 	__u32 mmap_size;
@@ -75,6 +78,19 @@ struct berth_create_qp_resp {
 	__u32 rq_offset;
 	__u32 rq_entries;	/* 0: the QP has an SRQ */
 	__u32 rq_stride;
+	__u32 reserved;
+};
+
+struct berth_create_srq_req {
+	__u32 flags;		/* none yet */
+	__u32 reserved;
+};
+
+struct berth_create_srq_resp {
+	__aligned_u64 mmap_offset;
+	__u32 mmap_size;
+	__u32 entries;		/* of the ring, at least max_wr (as returned) */
+	__u32 stride;		/* bytes */
 	__u32 reserved;
 };
 
@@ -147,6 +163,15 @@ struct berth_send_wqe {
 			__aligned_u64 compare_add;
 			__aligned_u64 swap;
 		} atomic;
+		/*
+		 * BIND_MW: rkey is the window's, ex its new key, remote_addr the first byte in the
+		 * MR.
+		 */
+		struct {
+			__aligned_u64 length;	/* bytes; 0 unbinds a window of type 1 */
+			__u32 lkey;		/* of the MR */
+			__u32 access;		/* enum ib_uverbs_access_flags */
+		} bind;
 		struct {
 			__u32 ah;
 			__u32 qpn;
@@ -164,6 +189,25 @@ struct berth_recv_wqe {
 	/* struct berth_sge sge[num_sge] */
 };
 
+/*
+ * The first bytes of an SRQ's mapping; the entries, struct berth_recv_wqe, follow. The process
+ * stores prod with release after it wrote entries. The kernel copies an entry when a QP takes it and
+ * then stores head with release: entries before head may be overwritten, whatever has completed.
+ *
+ * When IBV_SRQ_MAX_WR is modified the kernel makes another mapping, copies what is posted under the
+ * same counters, and says in next_* of the present one where it is.
+ */
+struct berth_srq_ring {
+	__u32 prod;
+	__u32 reserved0[15];
+	__u32 head;
+	__u32 reserved1[15];
+	__aligned_u64 next_offset;	/* for mmap, written by the kernel */
+	__u32 next_size;
+	__u32 next_entries;
+	__u32 reserved2[12];
+};
+
 /* ---- completion queue ring ---- */
 
 enum berth_cq_arm {
@@ -177,6 +221,10 @@ enum berth_cq_arm {
  * the entry; the process stores cons with release after it read the entry. To arm, the process
  * raises arm (never lowers it: any covers solicited) with a full barrier and polls once more; the
  * kernel stores prod, full barrier, exchanges arm for none when it matches.
+ *
+ * Resizing makes another mapping, which goes on at the same counters: what the kernel completes from
+ * then on is there, up to the last prod of the old one. The process moves the entries which it has
+ * not read over.
  */
 struct berth_cq_ring {
 	__u32 cons;
@@ -205,13 +253,15 @@ struct berth_cqe {
 	__u32 byte_len;
 	__u32 qpn;
 	__u32 ex;
-	__u32 index;		/* ring counter of the work request: it and all before it are done */
+	__u32 index;		/* ring counter of the work request: it and all before it are done, */
+				/* but for an SRQ, which says itself what may be overwritten */
 	__u32 src_qp;
 	__u32 vendor_err;
 	__u16 pkey_index;
 	__u16 vlan_id;
 	__aligned_u64 timestamp;	/* ns, CLOCK_MONOTONIC; only with BERTH_CQ_TIMESTAMP */
-	__aligned_u64 reserved1[2];
+	__aligned_u64 wallclock;	/* ns, CLOCK_REALTIME; only with BERTH_CQ_WALLCLOCK */
+	__aligned_u64 reserved1;
 };
 
 /* ---- doorbell ---- */
@@ -253,7 +303,10 @@ BERTH_ABI_ASSERT(struct berth_create_cq_resp, 16);
 BERTH_ABI_ASSERT(struct berth_create_ah_resp, 8);
 BERTH_ABI_ASSERT(struct berth_create_qp_req, 8);
 BERTH_ABI_ASSERT(struct berth_create_qp_resp, 40);
+BERTH_ABI_ASSERT(struct berth_create_srq_req, 8);
+BERTH_ABI_ASSERT(struct berth_create_srq_resp, 24);
 BERTH_ABI_ASSERT(struct berth_qp_ring, 192);
+BERTH_ABI_ASSERT(struct berth_srq_ring, 192);
 BERTH_ABI_ASSERT(struct berth_sge, 16);
 BERTH_ABI_ASSERT(struct berth_send_wqe, 48);
 BERTH_ABI_ASSERT(struct berth_recv_wqe, 16);

@@ -203,6 +203,9 @@ static void post_send__refuses(void)
 	wr[1].opcode = (enum ibv_wr_opcode)99;
 	CHECK(ibv_post_send(s.qp, &wr[1], &bad) == EINVAL);
 	wr[1].opcode = IBV_WR_ATOMIC_FETCH_AND_ADD;
+	wr[1].send_flags = IBV_SEND_INLINE;
+	CHECK(ibv_post_send(s.qp, &wr[1], &bad) == EINVAL);
+	wr[1].opcode = IBV_WR_LOCAL_INV;
 	CHECK(ibv_post_send(s.qp, &wr[1], &bad) == EINVAL);
 	wr[1].opcode = IBV_WR_SEND;
 	wr[1].send_flags = IBV_SEND_IP_CSUM;

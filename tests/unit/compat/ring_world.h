@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB */
 /*
- * The neighbours of ring/sq.c and ring/rq.c for their unit tests, included before
+ * The neighbours of ring/sq.c, ring/rq.c and ring/srq.c for their unit tests, included before
  * anything else: it takes the place of the headers whose guards it defines. The
- * rings themselves (ring/sq.h, ring/rq.h) and the ABI are the real ones. The test
+ * rings themselves (their headers in ring/) and the ABI are the real ones. The test
  * program is the completion queue and notes when a QP is failed.
  */
 #ifndef BERTH_RING_WORLD_H
@@ -18,6 +18,7 @@
 #include <linux/mm.h>
 #include "ring/sq.h"
 #include "ring/rq.h"
+#include "ring/srq.h"
 
 struct berth_cq;
 
@@ -33,6 +34,7 @@ struct berth_qp {
 	const struct berth_transport *transport;
 	struct berth_cq *send_cq;
 	struct berth_cq *recv_cq;
+	struct berth_srq *srq;
 	u32 qpn;
 	u32 dest_qpn;
 	bool sig_all;

@@ -26,17 +26,20 @@
 #include "obj/cq.h"
 #include "obj/dm.h"
 #include "obj/kernel_verbs.h"
+#include "obj/mcast.h"
 #include "obj/mr.h"
+#include "obj/mw.h"
 #include "obj/pd.h"
 #include "obj/qp.h"
 #include "obj/shared.h"
+#include "obj/srq.h"
 #include "obj/ucontext.h"
 
 #define VENDOR_ID		0xffffff	/* none assigned */
 #define FW_VER			((0ULL << 32) | (1ULL << 16) | 0ULL)
 #define RD_ATOMIC		BERTH_MAX_RD_ATOMIC
 #define MAX_QP			(1 << 16)
-#define MAX_KEY_INDEX		((1 << 24) - 1)
+#define MAX_KEY_INDEX		((1 << BERTH_KEY_INDEX_BITS) - 1)
 #define ACK_DELAY		15		/* 4.096 us << 15 */
 
 /* Every device from create to dealloc_driver; ib_device_try_get() tells which are registered. */
@@ -58,7 +61,9 @@ static int query_device(struct ib_device *ib, struct ib_device_attr *attr, struc
 		.max_qp = MAX_QP,
 		.max_qp_wr = BERTH_MAX_WR,
 		.device_cap_flags = IB_DEVICE_RC_RNR_NAK_GEN | IB_DEVICE_CURR_QP_STATE_MOD |
-				    IB_DEVICE_PORT_ACTIVE_EVENT | IB_DEVICE_SYS_IMAGE_GUID,
+				    IB_DEVICE_SRQ_RESIZE |
+				    IB_DEVICE_PORT_ACTIVE_EVENT | IB_DEVICE_SYS_IMAGE_GUID |
+				    IB_DEVICE_MEM_WINDOW | IB_DEVICE_MEM_WINDOW_TYPE_2B,
 		.kernel_cap_flags = IBK_ALLOW_USER_UNREG,
 		.max_send_sge = BERTH_MAX_SGE,
 		.max_recv_sge = BERTH_MAX_SGE,
@@ -66,14 +71,21 @@ static int query_device(struct ib_device *ib, struct ib_device_attr *attr, struc
 		.max_cq = MAX_QP,
 		.max_cqe = BERTH_MAX_CQE,
 		.max_mr = MAX_KEY_INDEX,
+		.max_mw = MAX_KEY_INDEX,
 		.max_pd = MAX_QP,
 		.max_dm_size = BERTH_MAX_DM,
+		.max_srq = BERTH_MAX_SRQ,
+		.max_srq_wr = BERTH_MAX_WR,
+		.max_srq_sge = BERTH_MAX_SGE,
 		.max_ah = BERTH_MAX_AH,
 		.max_qp_rd_atom = RD_ATOMIC,
 		.max_res_rd_atom = RD_ATOMIC * MAX_QP,
 		.max_qp_init_rd_atom = RD_ATOMIC,
-		.atomic_cap = IB_ATOMIC_NONE,
+		.atomic_cap = IB_ATOMIC_HCA,
 		.masked_atomic_cap = IB_ATOMIC_NONE,
+		.max_mcast_grp = BERTH_MAX_MCAST_GROUP,
+		.max_mcast_qp_attach = BERTH_MAX_MCAST_ATTACH,
+		.max_total_mcast_qp_attach = BERTH_MAX_MCAST_GROUP * BERTH_MAX_MCAST_ATTACH,
 		.max_pkeys = 1,
 		.local_ca_ack_delay = ACK_DELAY,
 		.timestamp_mask = U64_MAX,
@@ -97,6 +109,8 @@ static void dealloc_driver(struct ib_device *ib)
 	berth_gid_fini(dev);
 	WARN_ON(!xa_empty(&dev->mrs));
 	xa_destroy(&dev->mrs);
+	WARN_ON(!xa_empty(&dev->mws));
+	xa_destroy(&dev->mws);
 	WARN_ON(!xa_empty(&dev->avs));
 	xa_destroy(&dev->avs);
 	if (dev->netns)
@@ -143,20 +157,26 @@ static const struct ib_device_ops dev_ops = {
 	.device_group = &dev_attr_group,
 
 	.alloc_dm = berth_dm_alloc,
+	.alloc_mw = berth_mw_alloc,
 	.alloc_pd = berth_pd_alloc,
 	.alloc_ucontext = berth_ucontext_alloc,
+	.attach_mcast = berth_mcast_attach,
 	.create_ah = berth_ah_create,
 	.create_cq = berth_cq_create,
 	.create_qp = berth_qp_create,
+	.create_srq = berth_srq_create,
 	.create_user_ah = berth_ah_create,
 	.dealloc_dm = berth_dm_dealloc,
 	.dealloc_driver = dealloc_driver,
+	.dealloc_mw = berth_mw_dealloc,
 	.dealloc_pd = berth_pd_dealloc,
 	.dealloc_ucontext = berth_ucontext_dealloc,
 	.dereg_mr = berth_mr_dereg,
 	.destroy_ah = berth_ah_destroy,
 	.destroy_cq = berth_cq_destroy,
 	.destroy_qp = berth_qp_destroy,
+	.detach_mcast = berth_mcast_detach,
+	.destroy_srq = berth_srq_destroy,
 	.disassociate_ucontext = berth_ucontext_disassociate,
 	.fill_res_cq_entry = berth_cq_fill_res,
 	.fill_res_mr_entry = berth_mr_fill_res,
@@ -167,23 +187,30 @@ static const struct ib_device_ops dev_ops = {
 	.mmap = berth_shared_mmap,
 	.mmap_free = berth_shared_mmap_free,
 	.modify_qp = berth_qp_modify,
+	.modify_srq = berth_srq_modify,
 	.poll_cq = berth_poll_cq,
 	.post_recv = berth_post_recv,
 	.post_send = berth_post_send,
+	.post_srq_recv = berth_post_srq_recv,
 	.query_ah = berth_ah_query,
 	.query_device = query_device,
 	.query_pkey = berth_port_query_pkey,
 	.query_port = berth_port_query,
 	.query_qp = berth_qp_query,
 	.reg_dm_mr = berth_dm_reg_mr,
+	.query_srq = berth_srq_query,
 	.reg_user_mr = berth_mr_reg_user,
 	.reg_user_mr_dmabuf = berth_mr_reg_dmabuf,
 	.req_notify_cq = berth_req_notify_cq,
+	.rereg_user_mr = berth_mr_rereg,
+	.resize_cq = berth_cq_resize,
 
 	INIT_RDMA_OBJ_SIZE(ib_ah, berth_ah, ib),
 	INIT_RDMA_OBJ_SIZE(ib_cq, berth_cq, ib),
+	INIT_RDMA_OBJ_SIZE(ib_mw, berth_mw, ib),
 	INIT_RDMA_OBJ_SIZE(ib_pd, berth_pd, ib),
 	INIT_RDMA_OBJ_SIZE(ib_qp, berth_ibqp, ib),
+	INIT_RDMA_OBJ_SIZE(ib_srq, berth_srq, ib),
 	INIT_RDMA_OBJ_SIZE(ib_ucontext, berth_ucontext, ib),
 };
 
@@ -226,7 +253,6 @@ static void describe(struct berth_dev *dev, struct net_device *ndev, struct net 
 	ib->phys_port_cnt = 1;
 	ib->num_comp_vectors = num_possible_cpus();
 	set_dev_node(&ib->dev, dev_to_node(&ndev->dev));
-	ib->dev.parent = ndev->dev.parent;
 	ib_mark_name_assigned_by_user(ib);
 	ib_set_device_ops(ib, &dev_ops);
 	ib_set_device_ops(ib, &berth_stats_ops);
@@ -241,9 +267,8 @@ static void describe(struct berth_dev *dev, struct net_device *ndev, struct net 
  * @net: namespace that @ndev was in, held by the caller for the call
  *
  * There is no DMA device: the core then hands over kernel addresses, and nothing here needs others.
- * The parent is the netdev's, so that programs find the netdev from the device. It stays until the
- * device has gone, because a netdev whose driver lets go of it waits for the reference held here
- * before unregister_netdev() returns.
+ * The parent, where there is one, is the netdev's: programs find netdevs by it. It stays longer than
+ * the device, because whoever removes it waits for the netdev, and the device holds that.
  *
  * Context: process, without rtnl.
  * Return: the device, which somebody may have unregistered already; or ERR_PTR: EEXIST for the name,
@@ -261,6 +286,7 @@ struct berth_dev *berth_dev_create(const char *name, struct net_device *ndev, st
 	netdev_hold(ndev, &dev->ndev_tracker, GFP_KERNEL);
 	dev->ndev = ndev;
 	xa_init_flags(&dev->mrs, XA_FLAGS_ALLOC1);
+	xa_init_flags(&dev->mws, XA_FLAGS_ALLOC1);
 	xa_init_flags(&dev->avs, XA_FLAGS_ALLOC1 | XA_FLAGS_LOCK_IRQ);
 	describe(dev, ndev, net);
 	berth_gid_init(dev);
@@ -278,6 +304,8 @@ struct berth_dev *berth_dev_create(const char *name, struct net_device *ndev, st
 	dev->netns = netns;
 	rtnl_lock();
 	berth_port_sample(dev);
+	if (ndev->reg_state == NETREG_REGISTERED)
+		dev->ib.dev.parent = ndev->dev.parent;
 	rtnl_unlock();
 	err = ib_device_set_netdev(&dev->ib, berth_gid_core_netdev(ndev), 1);
 	if (err)

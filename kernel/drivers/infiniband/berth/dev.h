@@ -36,6 +36,8 @@ struct berth_dev {
 	u32 av_next;
 	u32 mr_next;				/* cyclic allocation cursor, of obj/mr.c */
 	atomic64_t dm_used;			/* bytes of device memory, of obj/dm.c */
+	struct xarray mws;			/* the same for memory windows, of obj/mw.c */
+	u32 mw_next;
 };
 
 static inline struct berth_dev *berth_dev(struct ib_device *ib)

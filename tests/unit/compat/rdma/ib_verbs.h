@@ -25,6 +25,12 @@ enum ib_wc_status {
 enum ib_event_type {
 	IB_EVENT_CQ_ERR,
 	IB_EVENT_QP_FATAL,
+	IB_EVENT_SRQ_ERR,
+	IB_EVENT_SRQ_LIMIT_REACHED,
+};
+
+struct ib_srq {
+	int nothing;
 };
 
 #endif /* BERTH_COMPAT_IB_VERBS_H */

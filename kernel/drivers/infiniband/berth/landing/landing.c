@@ -11,6 +11,7 @@
 #include <berth/netmem.h>
 #include "landing.h"
 #include "../obj/mr.h"
+#include "../obj/mw.h"
 #include "../stats.h"
 #include "../trace.h"
 
@@ -54,6 +55,40 @@ int berth_landing_range(struct berth_dev *dev, const struct ib_pd *pd, u32 rkey,
 
 	seg->window = mr->window;
 	seg->offset = mr->window_offset + (addr - mr->ib.iova);
+	seg->length = length;
+	seg->device_memory = mr->device_memory;
+	return window_ready(mr->window);
+}
+
+/**
+ * berth_landing_remote - the segment that a peer names, by an MR's key or a memory window's
+ * @dev: device whose keys are meant
+ * @pd: protection domain of the QP that the peer is connected to
+ * @qpn: that QP
+ * @rkey: key
+ * @addr: first byte
+ * @length: bytes; with 0 the key is not looked at
+ * @access: enum ib_access_flags that the MR or the window must grant
+ * @seg: receives the segment
+ *
+ * Context: RCU read side. Return: as berth_landing_range().
+ */
+int berth_landing_remote(struct berth_dev *dev, const struct ib_pd *pd, u32 qpn, u32 rkey, u64 addr,
+			 u32 length, int access, struct berth_seg *seg)
+{
+	const struct berth_mw_binding *binding;
+	const struct berth_mr *mr;
+
+	if (likely(!berth_key_is_window(rkey)) || !length)
+		return berth_landing_range(dev, pd, rkey, addr, length, access, seg);
+	binding = berth_mw_find(dev, pd, qpn, rkey);
+	if (!binding || !berth_mw_covers(binding, addr, length, access))
+		return -EACCES;
+	mr = binding->mr;
+	if (!READ_ONCE(mr->valid))
+		return -EACCES;
+	seg->window = mr->window;
+	seg->offset = binding->offset + (addr - binding->first);
 	seg->length = length;
 	seg->device_memory = mr->device_memory;
 	return window_ready(mr->window);
@@ -198,6 +233,22 @@ int berth_landing_scatter(struct berth_dev *dev, struct berth_segs dst, u32 offs
 		length -= n;
 	}
 	return 0;
+}
+
+/**
+ * berth_landing_atomic - read, modify and write a 64-bit word
+ * @word: one segment of 8 bytes
+ * @op: what to do
+ * @operand: see berth_window_atomic64()
+ * @compare: see there
+ * @old: receives the value before
+ *
+ * Context: RCU read side. Return: 0, -EAGAIN, -EKEYREVOKED; -EINVAL: misaligned in memory.
+ */
+int berth_landing_atomic(struct berth_segs word, enum berth_atomic_op op, u64 operand, u64 compare,
+			 u64 *old)
+{
+	return berth_window_atomic64(word.seg->window, word.seg->offset, op, operand, compare, old);
 }
 
 /**

@@ -13,11 +13,10 @@
 #define BERTH_LANDING_H
 
 #include <rdma/ib_verbs.h>
+#include <berth/netmem.h>
 #include <rdma/berth-abi.h>
 #include "../dev.h"
 #include "../wire/cursor.h"
-
-struct berth_window;
 
 struct berth_seg {
 	struct berth_window *window;	/* NULL: @bytes */
@@ -40,9 +39,14 @@ int berth_landing_resolve(struct berth_dev *dev, const struct ib_pd *pd,
 int berth_landing_range(struct berth_dev *dev, const struct ib_pd *pd, u32 rkey, u64 addr,
 			u32 length, int access, struct berth_seg *seg);
 
+int berth_landing_remote(struct berth_dev *dev, const struct ib_pd *pd, u32 qpn, u32 rkey, u64 addr,
+			 u32 length, int access, struct berth_seg *seg);
+
 int berth_landing_gather(void *dst, struct berth_segs src, u32 offset, u32 length);
 int berth_landing_scatter(struct berth_dev *dev, struct berth_segs dst, u32 offset,
 			  const void *src, u32 length);
+int berth_landing_atomic(struct berth_segs word, enum berth_atomic_op op, u64 operand, u64 compare,
+			 u64 *old);
 int berth_landing_from_skb(struct berth_dev *dev, struct berth_segs dst, u32 offset,
 			   struct berth_cursor *src, u32 length);
 int berth_landing_copy(struct berth_dev *dev, struct berth_segs dst, u32 dst_offset,

@@ -43,6 +43,18 @@ struct berth_netns {
 
 static unsigned int netns_id __read_mostly;
 
+/* Frames to others of our multicast groups are ours when the packet is to such a group. */
+static bool rx_addressed(const struct sk_buff *skb)
+{
+	if (skb->pkt_type == PACKET_HOST)
+		return true;
+	if (skb->pkt_type != PACKET_MULTICAST && skb->pkt_type != PACKET_LOOPBACK)
+		return false;
+	if (skb->protocol == htons(ETH_P_IP))
+		return ipv4_is_multicast(ip_hdr(skb)->daddr);
+	return ipv6_addr_is_multicast(&ipv6_hdr(skb)->daddr);
+}
+
 /*
  * Describe the datagram at skb->data + offset. False: not ours, or better left to the stack.
  *
@@ -55,7 +67,7 @@ static bool rx_udp(struct berth_rx *rx, struct sk_buff *skb, unsigned int offset
 	const struct udphdr *uh;
 	unsigned int len;
 
-	if (skb->pkt_type != PACKET_HOST || !pskb_may_pull(skb, offset + sizeof(*uh)))
+	if (!rx_addressed(skb) || !pskb_may_pull(skb, offset + sizeof(*uh)))
 		return false;
 	uh = (const struct udphdr *)(skb->data + offset);
 	len = ntohs(uh->len);
@@ -81,6 +93,7 @@ static void rx_ipv4(struct berth_rx *rx, const struct sk_buff *skb)
 {
 	const struct iphdr *iph = ip_hdr(skb);
 
+	rx->iif = skb->dev->ifindex;
 	rx->family = AF_INET;
 	rx->saddr.v4 = iph->saddr;
 	rx->daddr.v4 = iph->daddr;
@@ -188,6 +201,8 @@ static struct socket *open_socket(struct net *net, int family)
 	setup_udp_tunnel_sock(net, sock, &encap);
 	/* For tunnels, whose inner packets have checksums to verify; here it means to sum all bytes. */
 	inet_dec_convert_csum(sock->sk);
+	/* For tunnels, too, it is turned off; a group's members on this host want their copy. */
+	inet_set_bit(MC_LOOP, sock->sk);
 	return sock;
 }
 

@@ -21,7 +21,7 @@ struct berth_rx {
 	int family;
 	union berth_addr saddr;		/* of the sender */
 	union berth_addr daddr;
-	int iif;			/* IPv6: interface that it came in by; link-local addresses need it */
+	int iif;			/* interface that it came in by: for link-local addresses, groups */
 	__be16 sport;
 	u16 id;				/* IP identification of the first segment */
 	bool df;			/* IPv4: don't fragment was set (the ICRC covers it) */

@@ -23,6 +23,7 @@
 #include <net/pkt_sched.h>
 #include <net/route.h>
 #include <net/udp.h>
+#include <rdma/ib_addr.h>
 #include <rdma/ib_cache.h>
 #include "../dev.h"
 #include "../stats.h"
@@ -54,9 +55,10 @@ static int bind_netdev(struct berth_path *path, const struct ib_gid_attr *sgid)
 		err = -ENETUNREACH;
 	else if (is_vlan_dev(path->dev->ndev) && ndev != path->dev->ndev)
 		err = -EINVAL;
-	else if (path->family == AF_INET6 &&
-		 (ipv6_addr_type(&path->saddr.v6) | ipv6_addr_type(&path->daddr.v6)) &
-		 IPV6_ADDR_LINKLOCAL)
+	else if (path->multicast ||
+		 (path->family == AF_INET6 &&
+		  (ipv6_addr_type(&path->saddr.v6) | ipv6_addr_type(&path->daddr.v6)) &
+		  IPV6_ADDR_LINKLOCAL))
 		path->oif = ndev->ifindex;
 	rcu_read_unlock();
 	return err;
@@ -68,9 +70,9 @@ static int set_addresses(struct berth_path *path, const union ib_gid *sgid, cons
 
 	memcpy(&src, sgid, sizeof(src));
 	memcpy(&dst, dgid, sizeof(dst));
-	if (ipv6_addr_v4mapped(&src) != ipv6_addr_v4mapped(&dst) || ipv6_addr_any(&dst) ||
-	    ipv6_addr_is_multicast(&dst))
+	if (ipv6_addr_v4mapped(&src) != ipv6_addr_v4mapped(&dst) || ipv6_addr_any(&dst))
 		return -EINVAL;
+	path->multicast = rdma_is_multicast_addr(&dst);
 	if (ipv6_addr_v4mapped(&src)) {
 		path->family = AF_INET;
 		path->saddr.v4 = src.s6_addr32[3];
@@ -83,23 +85,7 @@ static int set_addresses(struct berth_path *path, const union ib_gid *sgid, cons
 	return 0;
 }
 
-/**
- * berth_path_init - set a path up from an address handle
- * @path: zeroed, or after berth_path_fini()
- * @dev: device of the QP
- * @attr: with a global route whose source GID attribute the core has filled in
- * @src_qpn: the QP's own number
- * @dst_qpn: its peer's; both spread the UDP source port when there is no flow label
- *
- * Looks up no route: a peer that cannot be reached now may be reachable when something is sent.
- *
- * Context: process; nobody uses the path.
- * Return: 0; -EINVAL: no global route, no RoCEv2 GID, GIDs of two families, or a GID of another
- * netdev than the VLAN of the link; -ENETUNREACH: the GID belongs to another network namespace;
- * -EAFNOSUPPORT: IPv6 is disabled; -ENODEV: its netdev is gone.
- */
-int berth_path_init(struct berth_path *path, struct berth_dev *dev,
-		    const struct rdma_ah_attr *attr, u32 src_qpn, u32 dst_qpn)
+static int init(struct berth_path *path, struct berth_dev *dev, const struct rdma_ah_attr *attr)
 {
 	const struct ib_global_route *grh;
 	int err;
@@ -127,8 +113,55 @@ int berth_path_init(struct berth_path *path, struct berth_dev *dev,
 	path->tos = grh->traffic_class;
 	path->ttl = grh->hop_limit ?: DEFAULT_HOP_LIMIT;
 	path->flow_label = grh->flow_label & IB_GRH_FLOWLABEL_MASK;
+	return 0;
+}
+
+/**
+ * berth_path_init - set the path to a peer up from an address handle
+ * @path: zeroed, or after berth_path_fini()
+ * @dev: device of the QP
+ * @attr: with a global route whose source GID attribute the core has filled in
+ * @src_qpn: the QP's own number
+ * @dst_qpn: its peer's; both spread the UDP source port when there is no flow label
+ *
+ * Looks up no route: a peer that cannot be reached now may be reachable when something is sent.
+ *
+ * Context: process; nobody uses the path.
+ * Return: 0; -EINVAL: no global route, no RoCEv2 GID, GIDs of two families, a multicast address, or
+ * a GID of another netdev than the VLAN of the link; -ENETUNREACH: the GID belongs to another network
+ * namespace; -EAFNOSUPPORT: IPv6 is disabled; -ENODEV: its netdev is gone.
+ */
+int berth_path_init(struct berth_path *path, struct berth_dev *dev,
+		    const struct rdma_ah_attr *attr, u32 src_qpn, u32 dst_qpn)
+{
+	int err = init(path, dev, attr);
+
+	if (err)
+		return err;
+	if (path->multicast) {
+		path->family = 0;
+		return -EINVAL;
+	}
 	path->sport = htons(rdma_get_udp_sport(path->flow_label, src_qpn, dst_qpn));
 	return 0;
+}
+
+/**
+ * berth_path_init_datagram - set the path of an address handle up, also to a multicast group
+ * @path: zeroed, or after berth_path_fini()
+ * @dev: device of the address handle
+ * @attr: with a global route whose source GID attribute the core has filled in
+ *
+ * Context: any; nobody uses the path. Return: as berth_path_init(), but for multicast addresses.
+ */
+int berth_path_init_datagram(struct berth_path *path, struct berth_dev *dev,
+			     const struct rdma_ah_attr *attr)
+{
+	int err = init(path, dev, attr);
+
+	if (!err)
+		path->sport = htons(rdma_get_udp_sport(path->flow_label, 0, 0));
+	return err;
 }
 
 /**
@@ -159,7 +192,7 @@ static struct dst_entry *route_v4(const struct berth_path *path)
 
 	if (IS_ERR(rt))
 		return NULL;
-	if (rt->rt_flags & (RTCF_BROADCAST | RTCF_MULTICAST)) {
+	if (rt->rt_flags & RTCF_BROADCAST) {
 		ip_rt_put(rt);
 		return NULL;
 	}
@@ -195,7 +228,9 @@ static struct dst_entry *path_route(struct berth_path *path)
 	struct dst_entry *dst = rcu_dereference_bh(path->dst);
 	u32 cookie = 0;
 
-	if (likely(dst) && likely(dst_check(dst, READ_ONCE(path->dst_cookie))))
+	/* The route to a group tells whether this host is a member, and is not told of changes. */
+	if (likely(dst) && likely(!path->multicast) &&
+	    likely(dst_check(dst, READ_ONCE(path->dst_cookie))))
 		return dst;
 
 	dst = path->family == AF_INET ? route_v4(path) : route_v6(path, &cookie);

@@ -28,7 +28,8 @@ struct berth_path {
 	struct net *net;
 	struct sock *sk;		/* of the namespace, whose device outlives the path */
 	int family;			/* AF_INET or AF_INET6; 0: not set */
-	int oif;			/* link-local addresses: the only interface; else 0 */
+	int oif;			/* link-local addresses, groups: the only interface; else 0 */
+	bool multicast;			/* daddr is a group; only datagrams go there */
 	union berth_addr saddr;
 	union berth_addr daddr;
 	__be16 sport;
@@ -41,6 +42,8 @@ struct berth_path {
 
 int berth_path_init(struct berth_path *path, struct berth_dev *dev,
 		    const struct rdma_ah_attr *attr, u32 src_qpn, u32 dst_qpn);
+int berth_path_init_datagram(struct berth_path *path, struct berth_dev *dev,
+			     const struct rdma_ah_attr *attr);
 void berth_path_fini(struct berth_path *path);
 
 /*

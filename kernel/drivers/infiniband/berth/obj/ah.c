@@ -50,7 +50,7 @@ static struct berth_av *make_av(struct berth_dev *dev, const struct ib_pd *pd,
 	if (!av)
 		return ERR_PTR(-ENOMEM);
 	av->pd = pd;
-	err = berth_path_init(&av->path, dev, attr, 0, 0);
+	err = berth_path_init_datagram(&av->path, dev, attr);
 	if (err) {
 		kfree(av);
 		return ERR_PTR(err);
@@ -66,7 +66,7 @@ static struct berth_av *make_av(struct berth_dev *dev, const struct ib_pd *pd,
  *
  * Context: process; sleeps when @init says so.
  * Return: 0; -EINVAL: port, addresses or driver data; -ENOMEM, -EBUSY (all numbers in use),
- * -ENOSPC, -EFAULT, or an errno of berth_path_init().
+ * -ENOSPC, -EFAULT, or an errno of berth_path_init_datagram().
  */
 int berth_ah_create(struct ib_ah *ib, struct rdma_ah_init_attr *init, struct ib_udata *udata)
 {

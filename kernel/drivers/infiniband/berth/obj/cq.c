@@ -37,15 +37,17 @@ static int take_flags(const struct ib_cq_init_attr *attr, struct ib_udata *udata
 	}
 	if (req.reserved)
 		return -EINVAL;
-	if (req.flags & ~(u32)BERTH_CQ_TIMESTAMP)
+	if (req.flags & ~(u32)(BERTH_CQ_TIMESTAMP | BERTH_CQ_WALLCLOCK | BERTH_CQ_IGNORE_OVERRUN))
 		return -EOPNOTSUPP;
-	/* IGNORE_OVERRUN: a ring that overwrites unread entries needs an owner bit in them. */
-	if (attr->flags & ~(u32)IB_UVERBS_CQ_FLAGS_TIMESTAMP_COMPLETION)
+	if (attr->flags & ~(u32)(IB_UVERBS_CQ_FLAGS_TIMESTAMP_COMPLETION |
+				 IB_UVERBS_CQ_FLAGS_IGNORE_OVERRUN))
 		return -EOPNOTSUPP;
 
 	*flags = req.flags;
 	if (attr->flags & IB_UVERBS_CQ_FLAGS_TIMESTAMP_COMPLETION)
 		*flags |= BERTH_CQ_TIMESTAMP;
+	if (attr->flags & IB_UVERBS_CQ_FLAGS_IGNORE_OVERRUN)
+		*flags |= BERTH_CQ_IGNORE_OVERRUN;
 	return 0;
 }
 
@@ -109,6 +111,72 @@ free_shared:
 	return ret;
 }
 
+/*
+ * Goes on in another ring. What has been posted stays where it is: the process, which has both rings
+ * mapped, moves what it has not read, so that nothing here takes long with the lock held.
+ */
+static int move(struct berth_cq *cq, struct berth_shared *to, u32 entries)
+{
+	struct berth_cq_ring *ring = to->va;
+	/* Pairs with the process's release of cons. */
+	u32 cons = smp_load_acquire(&cq->ring->cons);
+
+	lockdep_assert_held(&cq->lock);
+	if (cq->prod - cons > min(entries, cq->entries))
+		return -EINVAL;
+	ring->cons = cons;
+	ring->prod = cq->prod;
+	ring->arm = READ_ONCE(cq->ring->arm);
+	cq->cons = cons;
+	cq->ring = ring;
+	cq->cqes = (struct berth_cqe *)(ring + 1);
+	cq->entries = entries;
+	return 0;
+}
+
+/**
+ * berth_cq_resize - ib_device_ops.resize_cq
+ * @ib: CQ of a process; its cqe is set to the entries that can be used.
+ * @cqe: entries asked for.
+ * @udata: with struct berth_create_cq_resp; NULL for a kernel consumer, who may not resize.
+ *
+ * Context: process; sleeps. The core does not serialise calls; each changes all at once.
+ * Return: 0; -EINVAL: size out of range, or less than what is to be polled; -EOPNOTSUPP, -ENOMEM,
+ * -ENOSPC, -EFAULT.
+ */
+int berth_cq_resize(struct ib_cq *ib, int cqe, struct ib_udata *udata)
+{
+	struct berth_ucontext *uctx =
+		rdma_udata_to_drv_context(udata, struct berth_ucontext, ib);
+	struct berth_cq *cq = berth_cq(ib);
+	struct berth_create_cq_resp resp;
+	struct berth_shared *shared;
+	int ret;
+
+	if (!udata)
+		return -EOPNOTSUPP;
+	if (cqe < 1 || cqe > BERTH_MAX_CQE || berth_udata_none(udata))
+		return -EINVAL;
+	resp.entries = roundup_pow_of_two(cqe);
+	shared = berth_shared_alloc(&uctx->ib,
+				    sizeof(*cq->ring) + resp.entries * sizeof(*cq->cqes));
+	if (IS_ERR(shared))
+		return PTR_ERR(shared);
+	resp.mmap_offset = berth_shared_mmap_offset(shared);
+	resp.mmap_size = shared->size;
+
+	spin_lock_bh(&cq->lock);
+	ret = move(cq, shared, resp.entries);
+	if (!ret) {
+		swap(cq->shared, shared);
+		ib->cqe = resp.entries;
+	}
+	spin_unlock_bh(&cq->lock);
+	/* The old one, whose pages the process keeps while it maps them; or the new one. */
+	berth_shared_free(shared);
+	return ret ?: berth_udata_copy_out(udata, &resp, sizeof(resp));
+}
+
 /**
  * berth_cq_destroy - ib_device_ops.destroy_cq
  * @ib: a CQ to which no QP refers.
@@ -167,6 +235,8 @@ static void put_entry(struct berth_cq *cq, const struct berth_cqe *cqe)
 	*slot = *cqe;
 	if (cq->flags & BERTH_CQ_TIMESTAMP)
 		slot->timestamp = ktime_get_ns();
+	if (cq->flags & BERTH_CQ_WALLCLOCK)
+		slot->wallclock = ktime_get_real_ns();
 	cq->prod++;
 	/* Pairs with the process's acquire of prod: the entry is whole before it is announced. */
 	smp_store_release(&cq->ring->prod, cq->prod);
@@ -191,8 +261,9 @@ static noinline void raise_overflow(struct berth_cq *cq)
  * @cqe: the entry, complete but for the timestamp; copied.
  *
  * When the ring is full the entry is lost, IB_EVENT_CQ_ERR is raised, and the CQ takes no entry any
- * more (IBTA volume 1, 11.6.3.1, CQ error): the completions of a QP would have a gap. Wakes whoever
- * waits on the completion channel.
+ * more (IBTA volume 1, 11.6.3.1, CQ error): the completions of a QP would have a gap. With
+ * BERTH_CQ_IGNORE_OVERRUN the entry is lost and that is all: the process said that it does not mind.
+ * Wakes whoever waits on the completion channel.
  *
  * Context: bottom halves disabled, any lock above cq->lock (qp.h); does not sleep.
  * Return: false when the entry was lost: the QP goes to error.
@@ -207,6 +278,8 @@ bool berth_cq_post(struct berth_cq *cq, const struct berth_cqe *cqe)
 	if (likely(posted)) {
 		put_entry(cq, cqe);
 		wake = take_arm(cq, cqe);
+	} else if (cq->flags & BERTH_CQ_IGNORE_OVERRUN) {
+		wake = take_arm(cq, cqe);
 	} else {
 		first_loss = !cq->overflow;
 		cq->overflow = true;
@@ -219,7 +292,7 @@ bool berth_cq_post(struct berth_cq *cq, const struct berth_cqe *cqe)
 		berth_count(berth_dev(cq->ib.device), BERTH_CNT_CQ_OVERFLOW);
 	if (unlikely(first_loss))
 		raise_overflow(cq);
-	return posted;
+	return posted || cq->flags & BERTH_CQ_IGNORE_OVERRUN;
 }
 
 /**
@@ -234,10 +307,11 @@ int berth_cq_fill_res(struct sk_buff *msg, struct ib_cq *ib)
 	struct berth_cq *cq = berth_cq(ib);
 	struct nlattr *table;
 	bool overflow;
-	u32 prod;
+	u32 prod, cons;
 
 	spin_lock_bh(&cq->lock);
 	prod = cq->prod;
+	cons = READ_ONCE(cq->ring->cons);
 	overflow = cq->overflow;
 	spin_unlock_bh(&cq->lock);
 
@@ -245,7 +319,7 @@ int berth_cq_fill_res(struct sk_buff *msg, struct ib_cq *ib)
 	if (!table)
 		return -EMSGSIZE;
 	if (rdma_nl_put_driver_u32(msg, "produced", prod) ||
-	    rdma_nl_put_driver_u32(msg, "consumed", READ_ONCE(cq->ring->cons)) ||
+	    rdma_nl_put_driver_u32(msg, "consumed", cons) ||
 	    rdma_nl_put_driver_u32(msg, "overflow", overflow)) {
 		nla_nest_cancel(msg, table);
 		return -EMSGSIZE;

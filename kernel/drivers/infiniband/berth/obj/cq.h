@@ -21,9 +21,9 @@ struct sk_buff;
 struct berth_cq {
 	struct ib_cq ib;
 	struct berth_shared *shared;
-	struct berth_cq_ring *ring;	/* in shared */
-	struct berth_cqe *cqes;		/* in shared */
-	u32 entries;			/* power of two */
+	struct berth_cq_ring *ring;	/* in shared; changes when a process resizes, under lock */
+	struct berth_cqe *cqes;		/* the same */
+	u32 entries;			/* power of two; the same */
 	u32 flags;			/* enum berth_create_cq_flags */
 	spinlock_t lock;		/* protects what follows and the ring's kernel side */
 	u32 prod;
@@ -39,6 +39,7 @@ static inline struct berth_cq *berth_cq(struct ib_cq *ib)
 
 int berth_cq_create(struct ib_cq *ib, const struct ib_cq_init_attr *attr,
 		    struct uverbs_attr_bundle *attrs);
+int berth_cq_resize(struct ib_cq *ib, int cqe, struct ib_udata *udata);
 int berth_cq_destroy(struct ib_cq *ib, struct ib_udata *udata);
 bool berth_cq_post(struct berth_cq *cq, const struct berth_cqe *cqe);
 int berth_cq_fill_res(struct sk_buff *msg, struct ib_cq *ib);

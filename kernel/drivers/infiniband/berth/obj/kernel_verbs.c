@@ -14,6 +14,7 @@
 #include "cq.h"
 #include "kernel_verbs.h"
 #include "qp.h"
+#include "srq.h"
 
 #define SEND_FLAGS	(IB_SEND_FENCE | IB_SEND_SIGNALED | IB_SEND_SOLICITED | IB_SEND_INLINE)
 
@@ -123,6 +124,15 @@ static int put_datagram(struct berth_send_wqe *wqe, const struct ib_send_wr *wr)
 	return 0;
 }
 
+static void put_atomic(struct berth_send_wqe *wqe, u8 opcode, const struct ib_send_wr *wr)
+{
+	wqe->opcode = opcode;
+	wqe->remote_addr = atomic_wr(wr)->remote_addr;
+	wqe->rkey = atomic_wr(wr)->rkey;
+	wqe->atomic.compare_add = atomic_wr(wr)->compare_add;
+	wqe->atomic.swap = atomic_wr(wr)->swap;
+}
+
 /* What the opcode brings. */
 static int put_operation(const struct berth_qp *qp, struct berth_send_wqe *wqe,
 			 const struct ib_send_wr *wr)
@@ -137,6 +147,16 @@ static int put_operation(const struct berth_qp *qp, struct berth_send_wqe *wqe,
 		break;
 	case IB_WR_SEND_WITH_INV:
 		wqe->opcode = BERTH_WR_SEND_INV;
+		wqe->ex = wr->ex.invalidate_rkey;
+		break;
+	case IB_WR_ATOMIC_CMP_AND_SWP:
+		put_atomic(wqe, BERTH_WR_CMP_SWP, wr);
+		break;
+	case IB_WR_ATOMIC_FETCH_AND_ADD:
+		put_atomic(wqe, BERTH_WR_FETCH_ADD, wr);
+		break;
+	case IB_WR_LOCAL_INV:
+		wqe->opcode = BERTH_WR_LOCAL_INV;
 		wqe->ex = wr->ex.invalidate_rkey;
 		break;
 	case IB_WR_RDMA_WRITE:
@@ -214,10 +234,9 @@ int berth_post_send(struct ib_qp *ib, const struct ib_send_wr *wr, const struct 
 	return err;
 }
 
-static int build_recv(const struct berth_qp *qp, struct berth_recv_wqe *wqe,
-		      const struct ib_recv_wr *wr)
+static int build_recv(struct berth_recv_wqe *wqe, const struct ib_recv_wr *wr, int max_sge)
 {
-	if (wr->num_sge < 0 || wr->num_sge > qp->cap.max_recv_sge)
+	if (wr->num_sge < 0 || wr->num_sge > max_sge)
 		return -EINVAL;
 	*wqe = (struct berth_recv_wqe) {
 		.wr_id = wr->wr_id,
@@ -256,7 +275,7 @@ int berth_post_recv(struct ib_qp *ib, const struct ib_recv_wr *wr, const struct 
 		if (prod - smp_load_acquire(&rq->head) >= qp->cap.max_recv_wr)
 			err = -ENOMEM;
 		else
-			err = build_recv(qp, wqe, wr);
+			err = build_recv(wqe, wr, qp->cap.max_recv_sge);
 		if (err) {
 			*bad = wr;
 			break;
@@ -270,6 +289,41 @@ int berth_post_recv(struct ib_qp *ib, const struct ib_recv_wr *wr, const struct 
 	smp_mb();
 	if (READ_ONCE(qp->ring->flags) & BERTH_RING_RQ_DOORBELL)
 		queue_work(berth_qp_wq, &qp->kernel->work);
+	return err;
+}
+
+/**
+ * berth_post_srq_recv - ib_device_ops.post_srq_recv
+ * @ib: SRQ of a kernel consumer
+ * @wr: list of requests
+ * @bad: receives the first that was not posted
+ *
+ * Context: any. Return: 0; -EINVAL: a request that the SRQ cannot have; -ENOMEM: full.
+ */
+int berth_post_srq_recv(struct ib_srq *ib, const struct ib_recv_wr *wr,
+			const struct ib_recv_wr **bad)
+{
+	struct berth_srq *srq = berth_srq(ib);
+	struct berth_srq_ring *header = srq->header;
+	unsigned long flags;
+	int err = 0;
+	u32 prod;
+
+	spin_lock_irqsave(&srq->post_lock, flags);
+	for (prod = header->prod; wr; wr = wr->next, prod++) {
+		/* Acquire: the entry that was there has been copied. */
+		if (prod - smp_load_acquire(&header->head) >= srq->max_wr)
+			err = -ENOMEM;
+		else
+			err = build_recv(berth_srq_entry(srq, prod), wr, srq->max_sge);
+		if (err) {
+			*bad = wr;
+			break;
+		}
+	}
+	/* Pairs with the acquire of berth_srq_posted(). */
+	smp_store_release(&header->prod, prod);
+	spin_unlock_irqrestore(&srq->post_lock, flags);
 	return err;
 }
 

@@ -28,6 +28,8 @@ void berth_kqp_shutdown(struct berth_qp *qp);
 
 int berth_post_send(struct ib_qp *ib, const struct ib_send_wr *wr, const struct ib_send_wr **bad);
 int berth_post_recv(struct ib_qp *ib, const struct ib_recv_wr *wr, const struct ib_recv_wr **bad);
+int berth_post_srq_recv(struct ib_srq *ib, const struct ib_recv_wr *wr,
+			const struct ib_recv_wr **bad);
 int berth_poll_cq(struct ib_cq *ib, int max, struct ib_wc *wc);
 int berth_req_notify_cq(struct ib_cq *ib, enum ib_cq_notify_flags flags);
 

@@ -8,7 +8,7 @@
  *
  * A key is an index in berth_dev.mrs and a variant byte. Indices are given out in a circle and the
  * variant is how often the circle was closed, so an index is never given out twice with one
- * variant until 2^32 registrations later, and a stale key finds nothing.
+ * variant until 2^31 registrations later, and a stale key finds nothing.
  */
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -21,8 +21,8 @@
 #include "mr.h"
 #include "udata.h"
 
-#define MR_VARIANT_BITS	8
-#define MR_INDEX_BITS	24
+#define MR_VARIANT_BITS	BERTH_KEY_VARIANT_BITS
+#define MR_INDEX_BITS	BERTH_KEY_INDEX_BITS
 #define MR_INDEX_MASK	((1U << MR_INDEX_BITS) - 1)
 #define MR_INDEX_LIMIT	XA_LIMIT(1, MR_INDEX_MASK)
 
@@ -50,7 +50,7 @@ static int take_key(struct berth_dev *dev, u32 *key)
 		variant++;
 	if (ret >= 0) {
 		*key = index << MR_VARIANT_BITS | (u8)variant;
-		/* next is 2^24 after the last index: the sum is index 0 of the next variant. */
+		/* Beyond the last index the sum is index 0 of the next variant. */
 		dev->mr_next = (variant << MR_INDEX_BITS) + next;
 	}
 	mutex_unlock(&key_mutex);
@@ -65,12 +65,12 @@ static int take_key(struct berth_dev *dev, u32 *key)
  * @access: as the consumer asked; the core has checked that rights of peers to write come with the
  *	local one.
  *
- * Context: any. Return: 0; -EOPNOTSUPP: on-demand paging, memory windows, zero based, flushing.
+ * Context: any. Return: 0; -EOPNOTSUPP: on-demand paging, zero based, flushing.
  */
 int berth_mr_check_access(int access)
 {
-	return access & ~(IB_ACCESS_LOCAL_WRITE | MR_REMOTE_RIGHTS | IB_ACCESS_OPTIONAL) ?
-	       -EOPNOTSUPP : 0;
+	return access & ~(IB_ACCESS_LOCAL_WRITE | MR_REMOTE_RIGHTS | IB_ACCESS_MW_BIND |
+			  IB_ACCESS_OPTIONAL) ? -EOPNOTSUPP : 0;
 }
 
 /**
@@ -119,7 +119,8 @@ void berth_mr_publish(struct berth_mr *mr)
 {
 	struct berth_dev *dev = berth_dev(mr->ib.device);
 
-	mr->valid = true;
+	/* Pairs with the acquire in berth_mr_find(). */
+	smp_store_release(&mr->valid, true);
 	/* The index is reserved, so there is nothing to allocate and nothing that can fail. */
 	WARN_ON(xa_is_err(xa_store(&dev->mrs, mr->key >> MR_VARIANT_BITS, mr, GFP_KERNEL)));
 }
@@ -153,7 +154,7 @@ void berth_mr_destroy(struct berth_mr *mr)
 }
 
 /* The window keeps a copy of the array of pages; the umem keeps them pinned. */
-static struct berth_window *umem_window(struct ib_umem *umem)
+struct berth_window *berth_mr_umem_window(struct ib_umem *umem)
 {
 	size_t npages = ib_umem_num_pages(umem), n = 0;
 	struct berth_window *window;
@@ -210,7 +211,7 @@ struct ib_mr *berth_mr_reg_user(struct ib_pd *pd, u64 start, u64 length, u64 iov
 		mr->umem = NULL;
 		goto destroy;
 	}
-	mr->window = umem_window(mr->umem);
+	mr->window = berth_mr_umem_window(mr->umem);
 	if (IS_ERR(mr->window)) {
 		ret = PTR_ERR(mr->window);
 		mr->window = NULL;
@@ -266,34 +267,43 @@ destroy:
  * @ib: the MR; freed.
  * @udata: ignored.
  *
- * Context: process; sleeps for an expedited grace period. Return: 0.
+ * Context: process; sleeps for an expedited grace period.
+ * Return: 0; -EBUSY: memory windows are bound to it.
  */
 int berth_mr_dereg(struct ib_mr *ib, struct ib_udata *udata)
 {
-	berth_mr_destroy(berth_mr(ib));
+	struct berth_mr *mr = berth_mr(ib);
+
+	if (!berth_mr_close(mr))
+		return -EBUSY;
+	berth_mr_destroy(mr);
 	return 0;
 }
 
 /**
- * berth_mr_invalidate - end a key on behalf of a peer (SEND with invalidate)
+ * berth_mr_invalidate - end a key on behalf of a peer (SEND with invalidate) or of the consumer
+ *	(LOCAL_INV)
  * @dev: the device.
- * @pd: of the QP that received the message.
- * @rkey: from the message.
+ * @pd: of the QP that received the message, or that the request was posted to.
+ * @rkey: the key.
+ * @by_peer: a peer asked for it.
  *
  * Any MR that grants its peers something may be invalidated by them, as on iWARP: the peer gives
- * back what it was given. MRs that are local only, of another domain, or the direct map may not.
+ * back what it was given. MRs that are local only may be invalidated by the consumer; those of
+ * another domain or with windows, or the direct map, by nobody.
  * From here on every access by the key fails, local ones too; the MR waits for deregistration.
  * Accesses that run at this moment in another context may end after it.
  *
  * Context: RCU reader; softirq or process; does not sleep.
  * Return: 0; -EINVAL: no such valid key in the domain, or not for peers.
  */
-int berth_mr_invalidate(struct berth_dev *dev, struct ib_pd *pd, u32 rkey)
+int berth_mr_invalidate(struct berth_dev *dev, struct ib_pd *pd, u32 rkey, bool by_peer)
 {
 	struct berth_mr *mr = berth_mr_find(dev, rkey);
 
-	if (!mr || mr->ib.pd != pd || mr->ib.type == IB_MR_TYPE_DMA ||
-	    !(mr->access & MR_REMOTE_RIGHTS))
+	if (!mr || mr->ib.pd != pd || mr->ib.type == IB_MR_TYPE_DMA || atomic_read(&mr->bound))
+		return -EINVAL;
+	if (by_peer && !(mr->access & MR_REMOTE_RIGHTS))
 		return -EINVAL;
 	WRITE_ONCE(mr->valid, false);
 	return 0;

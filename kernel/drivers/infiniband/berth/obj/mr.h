@@ -16,6 +16,11 @@
 
 struct sk_buff;
 
+/* A key: an index, a variant, and on top whether it is a memory window's (mw.h). */
+#define BERTH_KEY_VARIANT_BITS	8
+#define BERTH_KEY_INDEX_BITS	23
+#define BERTH_KEY_WINDOW	(1U << 31)
+
 struct berth_mr {
 	struct ib_mr ib;		/* pd, lkey == rkey, iova, length */
 	u32 key;			/* index << 8 | variant; never 0 */
@@ -24,6 +29,7 @@ struct berth_mr {
 	bool device_memory;		/* a dma-buf: counted apart */
 	struct berth_window *window;
 	u64 window_offset;		/* of iova in the window */
+	atomic_t bound;			/* memory windows bound to it; -1: none may be (mw.c) */
 	struct ib_umem *umem;		/* user pages, else NULL */
 	struct berth_area *area;	/* dma-buf, else NULL */
 };
@@ -31,6 +37,17 @@ struct berth_mr {
 static inline struct berth_mr *berth_mr(struct ib_mr *ib)
 {
 	return container_of(ib, struct berth_mr, ib);
+}
+
+/* Keep memory windows from being bound from now on. False: some are. */
+static inline bool berth_mr_close(struct berth_mr *mr)
+{
+	return !atomic_cmpxchg(&mr->bound, 0, -1);
+}
+
+static inline void berth_mr_open(struct berth_mr *mr)
+{
+	atomic_set(&mr->bound, 0);
 }
 
 /**
@@ -41,7 +58,8 @@ static inline struct berth_mr *berth_mr_find(struct berth_dev *dev, u32 key)
 {
 	struct berth_mr *mr = xa_load(&dev->mrs, key >> 8);
 
-	return mr && mr->key == key && READ_ONCE(mr->valid) ? mr : NULL;
+	/* Acquire: whoever sees a new registration valid sees all of it (mr_rereg.c). */
+	return mr && mr->key == key && smp_load_acquire(&mr->valid) ? mr : NULL;
 }
 
 /**
@@ -61,7 +79,7 @@ struct ib_mr *berth_mr_get_dma(struct ib_pd *pd, int access);
 struct ib_mr *berth_mr_reg_user(struct ib_pd *pd, u64 start, u64 length, u64 iova, int access,
 				struct ib_udata *udata);
 int berth_mr_dereg(struct ib_mr *ib, struct ib_udata *udata);
-int berth_mr_invalidate(struct berth_dev *dev, struct ib_pd *pd, u32 rkey);
+int berth_mr_invalidate(struct berth_dev *dev, struct ib_pd *pd, u32 rkey, bool by_peer);
 int berth_mr_fill_res(struct sk_buff *msg, struct ib_mr *ib);
 
 /* For makers of MRs: allocate, fill in the memory, publish; destroy accepts a half-built one. */
@@ -69,6 +87,12 @@ int berth_mr_check_access(int access);
 struct berth_mr *berth_mr_alloc(struct ib_pd *pd, u64 iova, u64 length, int access);
 void berth_mr_publish(struct berth_mr *mr);
 void berth_mr_destroy(struct berth_mr *mr);
+
+struct berth_window *berth_mr_umem_window(struct ib_umem *umem);
+
+/* mr_rereg.c */
+struct ib_mr *berth_mr_rereg(struct ib_mr *ib, int flags, u64 start, u64 length, u64 iova,
+			     int access, struct ib_pd *pd, struct ib_udata *udata);
 
 /* mr_dmabuf.c */
 struct ib_mr *berth_mr_reg_dmabuf(struct ib_pd *pd, u64 offset, u64 length, u64 iova, int fd,

@@ -19,6 +19,7 @@
 #include "kernel_verbs.h"
 #include "qp_state.h"
 #include "shared.h"
+#include "srq.h"
 #include "ucontext.h"
 #include "udata.h"
 
@@ -112,8 +113,9 @@ static int check_init(const struct ib_qp_init_attr *init, bool user)
 {
 	const struct ib_qp_cap *cap = &init->cap;
 
-	if (!berth_transport_find(init->qp_type) || init->create_flags || init->srq ||
-	    init->rwq_ind_tbl || (user && init->qp_type == IB_QPT_GSI))
+	if (!berth_transport_find(init->qp_type) || init->create_flags || init->rwq_ind_tbl ||
+	    (init->srq && init->srq->srq_type != IB_SRQT_BASIC) ||
+	    (user && init->qp_type == IB_QPT_GSI))
 		return -EOPNOTSUPP;
 	if (!init->send_cq || !init->recv_cq)
 		return -EINVAL;
@@ -175,6 +177,8 @@ static struct berth_qp *alloc_memory(struct ib_qp *ib, const struct ib_qp_init_a
 	qp->transport = berth_transport_find(init->qp_type);
 	qp->send_cq = berth_cq(init->send_cq);
 	qp->recv_cq = berth_cq(init->recv_cq);
+	qp->srq = init->srq ? berth_srq(init->srq) : NULL;
+	qp->rq.pd = init->srq ? init->srq->pd : ib->pd;
 	qp->uctx = udata ? rdma_udata_to_drv_context(udata, struct berth_ucontext, ib) : NULL;
 	qp->gsi = init->qp_type == IB_QPT_GSI;
 	qp->sig_all = init->sq_sig_type == IB_SIGNAL_ALL_WR;
@@ -234,6 +238,10 @@ int berth_qp_create(struct ib_qp *ib, struct ib_qp_init_attr *init, struct ib_ud
 	err = check_init(init, udata);
 	if (err)
 		return err;
+	if (init->srq) {
+		init->cap.max_recv_wr = 0;
+		init->cap.max_recv_sge = 0;
+	}
 	if (udata) {
 		err = berth_udata_copy_in(udata, &req, sizeof(req));
 		if (err)
@@ -318,6 +326,7 @@ int berth_qp_query(struct ib_qp *ib, struct ib_qp_attr *attr, int mask,
 		.qp_context = ib->qp_context,
 		.send_cq = ib->send_cq,
 		.recv_cq = ib->recv_cq,
+		.srq = ib->srq,
 		.cap = qp->cap,
 		.sq_sig_type = qp->sig_all ? IB_SIGNAL_ALL_WR : IB_SIGNAL_REQ_WR,
 		.qp_type = ib->qp_type,

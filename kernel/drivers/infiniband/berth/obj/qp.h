@@ -29,6 +29,7 @@
 struct berth_cq;
 struct berth_kqp;
 struct berth_shared;
+struct berth_srq;
 struct berth_transport;
 struct berth_ucontext;
 
@@ -39,6 +40,7 @@ struct berth_qp {
 	const struct berth_transport *transport;
 	struct berth_cq *send_cq;
 	struct berth_cq *recv_cq;
+	struct berth_srq *srq;		/* where receives come from, or NULL */
 	struct berth_ucontext *uctx;	/* NULL: a kernel consumer's */
 	struct berth_kqp *kernel;	/* of a kernel consumer, else NULL */
 	u32 qpn;			/* unique on this host */

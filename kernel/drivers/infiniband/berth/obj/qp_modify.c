@@ -103,10 +103,15 @@ static void apply_responder(struct berth_qp *qp, const struct ib_qp_attr *attr, 
 		qp->transport->reset_responder(qp, attr->rq_psn & BERTH_PSN_MASK);
 }
 
-/* Everything at once, so that a packet sees the QP before or after, never in between. */
-static void apply(struct berth_qp *qp, const struct ib_qp_attr *attr, int mask,
+/*
+ * Everything at once, so that a packet sees the QP before or after, never in between. Returns whether
+ * that brought the QP to the error state.
+ */
+static bool apply(struct berth_qp *qp, const struct ib_qp_attr *attr, int mask,
 		  enum ib_qp_state state, struct berth_path *path)
 {
+	bool changed;
+
 	spin_lock_bh(&qp->sq.lock);
 	spin_lock(&qp->rq.lock);
 	apply_path(qp, attr, mask);
@@ -116,10 +121,12 @@ static void apply(struct berth_qp *qp, const struct ib_qp_attr *attr, int mask,
 		swap(qp->path, *path);
 	if (state == IB_QPS_SQD && qp->state != IB_QPS_SQD)
 		qp->sq.draining = mask & IB_QP_EN_SQD_ASYNC_NOTIFY && attr->en_sqd_async_notify;
-	if (mask & IB_QP_STATE && state != qp->state)
+	changed = mask & IB_QP_STATE && state != qp->state;
+	if (changed)
 		berth_qp_set_state(qp, state);
 	spin_unlock(&qp->rq.lock);
 	spin_unlock_bh(&qp->sq.lock);
+	return changed && state == IB_QPS_ERR;
 }
 
 static int modify(struct berth_qp *qp, const struct ib_qp_attr *attr, int mask)
@@ -148,7 +155,8 @@ static int modify(struct berth_qp *qp, const struct ib_qp_attr *attr, int mask)
 		if (err)
 			return err;
 	}
-	apply(qp, attr, mask, next, &path);
+	if (apply(qp, attr, mask, next, &path))
+		berth_qp_entered_error(qp);
 
 	/* What was swapped out: packets that are being handled may still use its route (RCU). */
 	berth_path_fini(&path);

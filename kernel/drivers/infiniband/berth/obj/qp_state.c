@@ -41,6 +41,21 @@ void berth_qp_event(struct berth_qp *qp, enum ib_event_type event)
 		qp->ib->event_handler(&ev, qp->ib->qp_context);
 }
 
+/**
+ * berth_qp_entered_error - tell what only QPs on an SRQ have to tell
+ * @qp: queue pair, which has just come to the error state, referenced or not yet destroyed
+ *
+ * What it had taken was flushed with the change of the state, and it takes no more: the consumer may
+ * destroy it without losing a WQE of the SRQ (IBTA volume 1, 10.3.1).
+ *
+ * Context: no lock of the QP held.
+ */
+void berth_qp_entered_error(struct berth_qp *qp)
+{
+	if (qp->srq)
+		berth_qp_event(qp, IB_EVENT_QP_LAST_WQE_REACHED);
+}
+
 /*
  * In the error state nobody looks at the rings on their own: the flag asks the process to ring when
  * it posts receives, so that they are flushed.
@@ -138,6 +153,7 @@ void berth_qp_fail_sq_locked(struct berth_qp *qp)
 void berth_qp_settle(struct berth_qp *qp)
 {
 	int event = BERTH_NO_EVENT;
+	bool entered = false;
 
 	if (likely(!smp_load_acquire(&qp->failed)))
 		return;
@@ -146,6 +162,7 @@ void berth_qp_settle(struct berth_qp *qp)
 	if (qp->failed && qp->state != IB_QPS_RESET && qp->state != IB_QPS_ERR) {
 		event = qp->fail_event;
 		berth_qp_set_state(qp, qp->fail_state);
+		entered = qp->fail_state == IB_QPS_ERR;
 	}
 	qp->failed = false;
 	qp->fail_state = IB_QPS_RESET;
@@ -153,4 +170,6 @@ void berth_qp_settle(struct berth_qp *qp)
 
 	if (event != BERTH_NO_EVENT)
 		berth_qp_event(qp, event);
+	if (entered)
+		berth_qp_entered_error(qp);
 }

@@ -17,6 +17,7 @@
 #include "../wire/icrc.h"
 #include "../wire/packet.h"
 #include "gsi.h"
+#include "mcast.h"
 #include "qp_state.h"
 #include "rx.h"
 
@@ -115,6 +116,25 @@ static bool icrc_ok(const struct berth_rx *rx, const struct berth_cursor *at, u3
 	return icrc == berth_icrc_final(crc);
 }
 
+/* Of the default partition, a full member or not. */
+static bool pkey_ok(const struct berth_packet *pkt)
+{
+	return (pkt->pkey | 0x8000) == BERTH_DEFAULT_PKEY;
+}
+
+/* A datagram to a group; the QPs that take it are locked one by one. */
+static void multicast(struct hold *hold, const struct berth_rx *rx, const struct berth_packet *pkt,
+		      const struct berth_cursor *at, u32 index, const void *hdr, u32 len)
+{
+	struct berth_cursor c = *at;
+
+	if (!pkey_ok(pkt) || !icrc_ok(rx, at, index, hdr, len))
+		return;
+	leave(hold);
+	berth_cursor_skip(&c, pkt->hdr_len);
+	berth_mcast_deliver(pkt, &c, rx);
+}
+
 /* One segment. The cursor stands at its BTH and is not moved. */
 static void segment(struct hold *hold, const struct berth_rx *rx, struct berth_cursor at,
 		    u32 index, u32 len)
@@ -128,6 +148,10 @@ static void segment(struct hold *hold, const struct berth_rx *rx, struct berth_c
 
 	if (berth_cursor_pull(&c, hdr, avail) || berth_packet_parse(&pkt, hdr, avail, len))
 		goto malformed;
+	if (unlikely(pkt.qpn == BERTH_MCAST_QPN)) {
+		multicast(hold, rx, &pkt, &at, index, hdr, len);
+		return;
+	}
 	if (!find_qp(hold, pkt.qpn, rx))
 		return;
 	if (!icrc_ok(rx, &at, index, hdr, len)) {
@@ -139,7 +163,7 @@ static void segment(struct hold *hold, const struct berth_rx *rx, struct berth_c
 	request = pkt.op->flags & BERTH_OP_REQUEST;
 	enter(hold, request ? SIDE_RESPONDER : SIDE_REQUESTER);
 	if (!transport->accepts(hold->qp, &pkt, rx) || (!request && !transport->response) ||
-	    (pkt.pkey | 0x8000) != BERTH_DEFAULT_PKEY) {
+	    !pkey_ok(&pkt)) {
 		berth_count(hold->qp->dev, BERTH_CNT_RX_NO_QP);
 		return;
 	}

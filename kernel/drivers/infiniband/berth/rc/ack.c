@@ -14,6 +14,7 @@
 #include "../wire/packet.h"
 #include "ack.h"
 #include "flight.h"
+#include "local_op.h"
 #include "req.h"
 
 /* Whether a PSN is one that we sent and that is not acknowledged yet. */
@@ -45,8 +46,8 @@ static void skip_acknowledged(struct berth_qp *qp)
 }
 
 /*
- * Everything before @psn has reached the peer. Stops at a READ: its data must come. Returns false
- * when data of a READ before @psn is missing.
+ * Everything before @psn has reached the peer. Stops at a READ or atomic: its data must come.
+ * Returns false when such data before @psn is missing.
  */
 static bool acknowledge(struct berth_qp *qp, u32 psn)
 {
@@ -64,7 +65,7 @@ static bool acknowledge(struct berth_qp *qp, u32 psn)
 		done = berth_req_done(wqe, psn);
 		if (!done)
 			break;
-		if (wqe->opcode == BERTH_WR_READ) {
+		if (berth_swqe_fetches(wqe)) {
 			whole = berth_psn_cmp(psn, sq->una) <= 0;
 			break;
 		}
@@ -77,6 +78,7 @@ static bool acknowledge(struct berth_qp *qp, u32 psn)
 		sq->una = berth_psn_add(wqe->first_psn, wqe->psns);
 		moved = true;
 		berth_sq_complete(qp, IB_WC_SUCCESS);
+		berth_local_op_settle(qp);
 	}
 	if (moved) {
 		berth_flight_grow(sq, qp->mtu, berth_psn_cmp(sq->una, una));
@@ -172,6 +174,34 @@ static void pop_reads(struct berth_sq *sq)
 	memmove(sq->read_end, sq->read_end + n, sq->reads * sizeof(sq->read_end[0]));
 }
 
+/* Data has landed for the READ or atomic at the tail. */
+static void fetched(struct berth_qp *qp, const struct berth_swqe *wqe)
+{
+	struct berth_sq *sq = &qp->sq;
+
+	sq->una = berth_psn_add(sq->una, 1);
+	berth_flight_grow(sq, qp->mtu, 1);
+	pop_reads(sq);
+	berth_req_progress(qp);
+	if (sq->una == berth_psn_add(wqe->first_psn, wqe->psns)) {
+		berth_sq_complete(qp, IB_WC_SUCCESS);
+		berth_local_op_settle(qp);
+	} else {
+		skip_acknowledged(qp);
+	}
+}
+
+/* Our memory does not take what has come. */
+static void not_landed(struct berth_qp *qp, int err)
+{
+	if (err == -EAGAIN) {
+		berth_req_go_back(qp);
+		berth_req_wait_moving(qp);
+		return;
+	}
+	berth_req_fail(qp, IB_WC_LOC_PROT_ERR);
+}
+
 /* Data for the READ at the tail, in order. */
 static void read_data(struct berth_qp *qp, const struct berth_packet *pkt,
 		      struct berth_cursor *payload)
@@ -189,27 +219,44 @@ static void read_data(struct berth_qp *qp, const struct berth_packet *pkt,
 	if (ret >= 0)
 		ret = berth_landing_from_skb(qp->dev, (struct berth_segs){ sq->seg, ret }, offset,
 					     payload, pkt->payload_len);
-	if (ret == -EAGAIN) {
-		berth_req_go_back(qp);
-		berth_req_wait_moving(qp);
-		return;
-	}
 	if (ret < 0) {
-		berth_req_fail(qp, IB_WC_LOC_PROT_ERR);
+		not_landed(qp, ret);
 		return;
 	}
 	berth_count_add(qp->dev, BERTH_CNT_RX_BYTES, pkt->payload_len);
-	sq->una = berth_psn_add(pkt->psn, 1);
-	berth_flight_grow(sq, qp->mtu, 1);
-	pop_reads(sq);
-	berth_req_progress(qp);
-	if (sq->una == berth_psn_add(wqe->first_psn, wqe->psns))
-		berth_sq_complete(qp, IB_WC_SUCCESS);
-	else
-		skip_acknowledged(qp);
+	fetched(qp, wqe);
 }
 
-static void read_response(struct berth_qp *qp, const struct berth_packet *pkt,
+/* The value that the atomic at the tail found; asked again, the peer gives the same one. */
+static void atomic_value(struct berth_qp *qp, const struct berth_packet *pkt)
+{
+	struct berth_sq *sq = &qp->sq;
+	struct berth_swqe *wqe = berth_sq_slot(sq, sq->tail);
+	int ret;
+
+	if (berth_syndrome_kind(pkt->syndrome) != BERTH_SYNDROME_ACK) {
+		berth_req_fail(qp, IB_WC_BAD_RESP_ERR);
+		return;
+	}
+	ret = berth_req_source(qp, wqe, IB_ACCESS_LOCAL_WRITE);
+	if (ret >= 0)
+		ret = berth_landing_scatter(qp->dev, (struct berth_segs){ sq->seg, ret }, 0,
+					    &pkt->orig, sizeof(pkt->orig));
+	if (ret < 0)
+		not_landed(qp, ret);
+	else
+		fetched(qp, wqe);
+}
+
+/* The class of the packet that answers a work request. */
+static u8 answer_class(const struct berth_swqe *wqe)
+{
+	if (wqe->opcode == BERTH_WR_READ)
+		return BERTH_CLASS_READ;
+	return berth_swqe_is_atomic(wqe) ? BERTH_CLASS_ATOMIC : BERTH_CLASS_ACK;
+}
+
+static void data_response(struct berth_qp *qp, const struct berth_packet *pkt,
 			  struct berth_cursor *payload)
 {
 	struct berth_sq *sq = &qp->sq;
@@ -217,11 +264,13 @@ static void read_response(struct berth_qp *qp, const struct berth_packet *pkt,
 	acknowledge(qp, pkt->psn);
 	if (sq->tail == sq->head || READ_ONCE(qp->failed))
 		return;
-	if (berth_sq_slot(sq, sq->tail)->opcode != BERTH_WR_READ ||
+	if (answer_class(berth_sq_slot(sq, sq->tail)) != pkt->op->class ||
 	    berth_psn_cmp(pkt->psn, sq->una) > 0)
 		read_lost(qp);
-	else if (pkt->psn == sq->una)
+	else if (pkt->psn == sq->una && pkt->op->class == BERTH_CLASS_READ)
 		read_data(qp, pkt, payload);
+	else if (pkt->psn == sq->una)
+		atomic_value(qp, pkt);
 }
 
 /**
@@ -243,7 +292,8 @@ void berth_ack_packet(struct berth_qp *qp, const struct berth_packet *pkt,
 		ack(qp, pkt);
 		break;
 	case BERTH_CLASS_READ:
-		read_response(qp, pkt, payload);
+	case BERTH_CLASS_ATOMIC:
+		data_response(qp, pkt, payload);
 		break;
 	default:
 		break;

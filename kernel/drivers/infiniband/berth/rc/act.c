@@ -6,7 +6,7 @@
  * Context: rq.lock held, bottom halves disabled. IBTA volume 1, 9.7.4 and 9.9.3.
  */
 #include "../obj/cq.h"
-#include "../obj/mr.h"
+#include "../obj/mw.h"
 #include "../obj/qp_state.h"
 #include "rsp.h"
 
@@ -63,7 +63,7 @@ enum berth_rsp_result berth_rsp_receive(struct berth_qp *qp, u32 need, struct be
 		rq->status = IB_WC_LOC_LEN_ERR;
 		return BERTH_RSP_INVALID;
 	}
-	ret = berth_landing_resolve(qp->dev, qp->pd, rq->sge, rq->num_sge, need,
+	ret = berth_landing_resolve(qp->dev, rq->pd, rq->sge, rq->num_sge, need,
 				    IB_ACCESS_LOCAL_WRITE, rq->seg);
 	if (ret < 0)
 		return receive_error(qp, ret);
@@ -74,10 +74,10 @@ enum berth_rsp_result berth_rsp_receive(struct berth_qp *qp, u32 need, struct be
 /**
  * berth_rsp_range - resolve memory that the peer named
  * @qp: queue pair
- * @rkey: of the MR
+ * @rkey: of the MR or memory window
  * @va: first byte
  * @length: bytes
- * @access: IB_ACCESS_REMOTE_WRITE or IB_ACCESS_REMOTE_READ; QP and MR must both grant it
+ * @access: IB_ACCESS_REMOTE_WRITE, _READ or _ATOMIC; QP and MR must both grant it
  * @segs: receives the segment, in the responder's scratch
  *
  * Return: BERTH_RSP_OK, BERTH_RSP_ACCESS, BERTH_RSP_MOVING; BERTH_RSP_INVALID: the QP does not
@@ -90,7 +90,7 @@ enum berth_rsp_result berth_rsp_range(struct berth_qp *qp, u32 rkey, u64 va, u32
 
 	if ((qp->access & access) != access)
 		return BERTH_RSP_INVALID;
-	ret = berth_landing_range(qp->dev, qp->pd, rkey, va, length, access, qp->rq.seg);
+	ret = berth_landing_remote(qp->dev, qp->pd, qp->qpn, rkey, va, length, access, qp->rq.seg);
 	if (ret)
 		return remote_error(ret);
 	*segs = (struct berth_segs){ qp->rq.seg, 1 };
@@ -134,7 +134,7 @@ enum berth_rsp_result berth_rsp_finish(struct berth_qp *qp, const struct berth_r
 
 	switch (tail->opcode) {
 	case BERTH_WR_SEND_INV:
-		if (berth_mr_invalidate(qp->dev, qp->pd, tail->ex))
+		if (berth_key_invalidate(qp, tail->ex, true))
 			return BERTH_RSP_ACCESS;
 		cqe.flags = BERTH_CQE_INV;
 		break;

@@ -12,6 +12,7 @@
 #include "../obj/qp_state.h"
 #include "../wire/bth.h"
 #include "local.h"
+#include "local_op.h"
 #include "req.h"
 #include "rsp.h"
 
@@ -132,6 +133,39 @@ static enum berth_rsp_result read_piece(struct berth_qp *qp, struct berth_qp *pe
 	return berth_rsp_landed(ret);
 }
 
+/*
+ * The value that was found goes to our memory, which was ready a moment ago. Where it is no longer,
+ * the peer has served the request all the same and stands behind it: we shall ask again over the
+ * wire, and are answered from what it remembers.
+ */
+static enum berth_rsp_result atomic_piece(struct berth_qp *qp, struct berth_qp *peer,
+					  const struct piece *p, struct berth_segs dst)
+{
+	const struct berth_swqe *wqe = p->wqe;
+	const bool swap = wqe->opcode == BERTH_WR_CMP_SWP;
+	const struct berth_rsp_atomic atomic = {
+		.va = wqe->remote_addr,
+		.operand = swap ? wqe->atomic.swap : wqe->atomic.compare_add,
+		.compare = wqe->atomic.compare_add,
+		.rkey = wqe->rkey,
+		.psn = wqe->first_psn,
+		.swap = swap,
+	};
+	enum berth_rsp_result result;
+	u64 orig;
+
+	if (!peer->rq.max_rd_atomic)
+		return BERTH_RSP_INVALID;
+	result = berth_atomic_run(peer, &atomic, &orig);
+	if (result)
+		return result;
+	if (!berth_landing_scatter(qp->dev, dst, 0, &orig, sizeof(orig)))
+		return BERTH_RSP_OK;
+	peer->rq.epsn = berth_psn_add(wqe->first_psn, 1);
+	qp->sq.sent = peer->rq.epsn;
+	return BERTH_RSP_MOVING;
+}
+
 static enum berth_rsp_result move_piece(struct berth_qp *qp, struct berth_qp *peer,
 					const struct piece *p, struct berth_segs own)
 {
@@ -148,6 +182,9 @@ static enum berth_rsp_result move_piece(struct berth_qp *qp, struct berth_qp *pe
 		if (!result && p->last)
 			peer->rq.msn++;
 		return result;
+	case BERTH_WR_CMP_SWP:
+	case BERTH_WR_FETCH_ADD:
+		return atomic_piece(qp, peer, p, own);
 	case BERTH_WR_WRITE:
 	case BERTH_WR_WRITE_IMM:
 		result = write_piece(peer, p, own);
@@ -209,7 +246,7 @@ static u32 one(struct berth_qp *qp, struct berth_qp *peer)
 	enum berth_rsp_result result;
 	int ret;
 
-	ret = berth_req_source(qp, p.wqe, p.wqe->opcode == BERTH_WR_READ ? IB_ACCESS_LOCAL_WRITE : 0);
+	ret = berth_req_source(qp, p.wqe, berth_swqe_fetches(p.wqe) ? IB_ACCESS_LOCAL_WRITE : 0);
 	if (ret < 0) {
 		if (p.wqe->status != IB_WC_SUCCESS)
 			berth_req_fail(qp, p.wqe->status);
@@ -236,7 +273,7 @@ static u32 run(struct berth_qp *qp, struct berth_qp *peer)
 		if (sq->next == sq->head && !berth_sq_fetch(qp))
 			break;
 		wqe = berth_sq_slot(sq, sq->next);
-		if (wqe->status != IB_WC_SUCCESS)
+		if (wqe->status != IB_WC_SUCCESS || berth_local_op_is(wqe))
 			return used ? used : BERTH_WQE_COST;
 		if (qp->state == IB_QPS_SQD && !wqe->psns)
 			break;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Answering READs: requests are queued (no more than the connection's max_dest_rd_atomic) and
- * answered in order, one burst under rq.lock at a time; in softirq up to a budget, then in a worker.
+ * Answering READs and atomics: requests are queued (no more than the connection's
+ * max_dest_rd_atomic) and answered in order, one burst under rq.lock at a time; in softirq up to a
+ * budget, then in a worker. An atomic is carried out when it comes, only its answer waits behind
+ * READs.
  *
  * A repeated request takes the place of everything queued from its PSN on: the requester has gone
  * back and will repeat the rest too.
@@ -22,6 +24,16 @@
 static struct berth_read *queued(struct berth_rq *rq, u32 i)
 {
 	return &rq->read[(rq->read_first + i) % BERTH_MAX_RD_ATOMIC];
+}
+
+static void enqueue_atomic(struct berth_rq *rq, u32 psn, u64 orig, bool again)
+{
+	*queued(rq, rq->read_count++) = (struct berth_read){
+		.va = orig,
+		.psn = psn,
+		.atomic = true,
+		.again = again,
+	};
 }
 
 static void enqueue(struct berth_rq *rq, const struct berth_packet *pkt, bool again)
@@ -66,16 +78,50 @@ enum berth_rsp_result berth_read_request(struct berth_qp *qp, const struct berth
 	return BERTH_RSP_OK;
 }
 
-/* A READ that was answered before, or is being answered. */
+/* A new atomic, in order. */
+enum berth_rsp_result berth_read_atomic(struct berth_qp *qp, const struct berth_packet *pkt)
+{
+	const struct berth_rsp_atomic atomic = {
+		.va = pkt->va,
+		.operand = pkt->swap_add,
+		.compare = pkt->compare,
+		.rkey = pkt->rkey,
+		.psn = pkt->psn,
+		.swap = pkt->opcode == BERTH_RC_CMP_SWAP,
+	};
+	struct berth_rq *rq = &qp->rq;
+	enum berth_rsp_result result;
+	u64 orig;
+
+	if (first_asked(rq) >= rq->max_rd_atomic)
+		return BERTH_RSP_INVALID;
+	if (rq->read_count >= rq->max_rd_atomic)
+		return BERTH_RSP_MOVING;
+	result = berth_atomic_run(qp, &atomic, &orig);
+	if (result)
+		return result;
+	enqueue_atomic(rq, pkt->psn, orig, false);
+	return BERTH_RSP_OK;
+}
+
+/* A READ or atomic that was answered before, or is being answered. */
 void berth_read_again(struct berth_qp *qp, const struct berth_packet *pkt)
 {
+	const struct berth_atomic *atomic;
 	struct berth_rq *rq = &qp->rq;
 
 	while (rq->read_count &&
 	       berth_psn_cmp(queued(rq, rq->read_count - 1)->psn, pkt->psn) >= 0)
 		rq->read_count--;
-	if (rq->read_count < rq->max_rd_atomic && pkt->dma_len <= BERTH_MAX_MSG)
+	if (rq->read_count >= rq->max_rd_atomic)
+		return;
+	if (pkt->op->class == BERTH_CLASS_ATOMIC) {
+		atomic = berth_atomic_find(rq, pkt->psn);
+		if (atomic)
+			enqueue_atomic(rq, atomic->psn, atomic->orig, true);
+	} else if (pkt->dma_len <= BERTH_MAX_MSG) {
 		enqueue(rq, pkt, true);
+	}
 }
 
 static void dequeue(struct berth_rq *rq)
@@ -151,16 +197,45 @@ static void broken(struct berth_qp *qp, const struct berth_read *read,
 {
 	struct berth_rq *rq = &qp->rq;
 
+	rq->nak_psn = berth_psn_add(read->psn, read->offset / qp->mtu);
+	rq->read_count = 0;
 	if (result == BERTH_RSP_MOVING) {
-		/* Unanswered, the requester asks again when its timer expires. */
-		dequeue(rq);
+		/*
+		 * As a receiver that is not ready: the requester waits, then repeats everything from
+		 * here on, also a request that waits to be refused.
+		 */
+		berth_count(qp->dev, BERTH_CNT_TX_RNR_NAK);
+		rq->nak_syndrome = berth_syndrome_rnr(rq->min_rnr_timer);
+		rq->fail = 0;
 		return;
 	}
 	berth_count(qp->dev, BERTH_CNT_TX_ERROR_NAK);
 	rq->nak_syndrome = berth_syndrome_nak(BERTH_NAK_REMOTE_ACCESS);
-	rq->nak_psn = berth_psn_add(read->psn, read->offset / qp->mtu);
 	rq->fail = BERTH_RSP_ACCESS;
-	rq->read_count = 0;
+}
+
+/* Sends the answers to the atomics that are the oldest. One that is lost is asked for again. */
+static void answer_atomics(struct berth_qp *qp)
+{
+	struct berth_rq *rq = &qp->rq;
+
+	while (rq->read_count && queued(rq, 0)->atomic) {
+		const struct berth_read *read = queued(rq, 0);
+		const struct berth_packet pkt = {
+			.op = berth_opcode_find(BERTH_RC_ATOMIC_ACK),
+			.opcode = BERTH_RC_ATOMIC_ACK,
+			.qpn = qp->dest_qpn,
+			.psn = read->psn,
+			.pkey = BERTH_DEFAULT_PKEY,
+			.flags = BERTH_PKT_MIG,
+			.syndrome = berth_syndrome_ack(BERTH_CREDIT_INVALID),
+			.msn = rq->msn,
+			.orig = read->va,
+		};
+
+		berth_burst_single(qp, &pkt);
+		dequeue(rq);
+	}
 }
 
 /* Sends one burst of the oldest READ. False when it could not go on. */
@@ -174,6 +249,10 @@ static bool step(struct berth_qp *qp)
 	struct berth_burst b;
 	int ret = 0;
 
+	if (read->atomic) {
+		answer_atomics(qp);
+		return true;
+	}
 	result = berth_rsp_range(qp, read->rkey, read->va, read->length, IB_ACCESS_REMOTE_READ,
 				 &segs);
 	if (result) {

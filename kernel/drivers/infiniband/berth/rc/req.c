@@ -19,6 +19,7 @@
 #include "../wire/bth.h"
 #include "flight.h"
 #include "local.h"
+#include "local_op.h"
 #include "req.h"
 #include "send.h"
 
@@ -201,7 +202,7 @@ static u32 step(struct berth_qp *qp, struct berth_qp **peer, bool *report_draine
 	}
 
 	wqe = berth_sq_slot(sq, sq->next);
-	if (qp->state == IB_QPS_SQD && !wqe->psns) {
+	if (qp->state == IB_QPS_SQD && !wqe->psns && !wqe->carried_out) {
 		drained(qp, report_drained);
 		return 0;
 	}
@@ -210,6 +211,8 @@ static u32 step(struct berth_qp *qp, struct berth_qp **peer, bool *report_draine
 			berth_req_fail(qp, wqe->status);
 		return 0;
 	}
+	if (berth_local_op_is(wqe))
+		return berth_local_op_step(qp);
 
 	ret = berth_local_step(qp, peer);
 	if (ret == -ENOTCONN)

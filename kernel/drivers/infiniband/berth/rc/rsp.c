@@ -22,6 +22,7 @@ void berth_rsp_reset(struct berth_qp *qp, u32 psn)
 	qp->rq.epsn = psn;
 	qp->rq.msn = 0;
 	qp->rq.seq_nak_sent = false;
+	qp->rq.atomics = 0;
 }
 
 /* Does the packet fit the message that is under way, or start one where none is? */
@@ -152,6 +153,8 @@ static enum berth_rsp_result request(struct berth_qp *qp, const struct berth_pac
 		return write_request(qp, pkt, payload);
 	case BERTH_CLASS_READ:
 		return berth_read_request(qp, pkt);
+	case BERTH_CLASS_ATOMIC:
+		return berth_read_atomic(qp, pkt);
 	default:
 		return BERTH_RSP_INVALID;
 	}
@@ -185,7 +188,8 @@ static void settle_result(struct berth_qp *qp, const struct berth_packet *pkt,
 	switch (result) {
 	case BERTH_RSP_OK:
 		rq->seq_nak_sent = false;
-		if (pkt->flags & BERTH_PKT_ACKREQ)
+		/* An atomic's answer acknowledges it. */
+		if (pkt->flags & BERTH_PKT_ACKREQ && pkt->op->class != BERTH_CLASS_ATOMIC)
 			rq->ack_due = true;
 		break;
 	case BERTH_RSP_RNR:
@@ -208,11 +212,11 @@ static u32 psns_of(const struct berth_qp *qp, const struct berth_packet *pkt)
 	return max(DIV_ROUND_UP(pkt->dma_len, qp->mtu), 1U);
 }
 
-/* A request that was served before: serve READs again, acknowledge the others again. */
+/* A request that was served before: answer READs and atomics again, acknowledge the others. */
 static void duplicate(struct berth_qp *qp, const struct berth_packet *pkt)
 {
 	berth_count(qp->dev, BERTH_CNT_RX_DUPLICATE);
-	if (pkt->op->class == BERTH_CLASS_READ)
+	if (pkt->op->class == BERTH_CLASS_READ || pkt->op->class == BERTH_CLASS_ATOMIC)
 		berth_read_again(qp, pkt);
 	else
 		qp->rq.ack_due = true;

@@ -15,6 +15,7 @@
 #include "../wire/bth.h"
 #include "../wire/packet.h"
 #include "../net/burst.h"
+#include "local_op.h"
 #include "req.h"
 #include "send.h"
 
@@ -37,6 +38,7 @@ struct plan {
 	u32 wire_len;
 	u8 opcode;
 	bool last;
+	bool fetch;		/* a READ or atomic: answered with data */
 };
 
 static enum berth_op_tail tail_of(const struct berth_swqe *wqe)
@@ -59,7 +61,7 @@ static bool is_write(const struct berth_swqe *wqe)
 
 static bool wakes_receiver(const struct berth_swqe *wqe)
 {
-	return wqe->opcode != BERTH_WR_WRITE && wqe->opcode != BERTH_WR_READ;
+	return wqe->opcode != BERTH_WR_WRITE && !berth_swqe_fetches(wqe);
 }
 
 /*
@@ -82,6 +84,18 @@ static struct plan plan_read(const struct berth_qp *qp, struct berth_swqe *wqe, 
 		.psns = max(DIV_ROUND_UP(n, qp->mtu), 1U),
 		.opcode = BERTH_RC_READ_REQUEST,
 		.last = offset + n == wqe->length,
+		.fetch = true,
+	};
+}
+
+static struct plan plan_atomic(struct berth_swqe *wqe)
+{
+	return (struct plan){
+		.wqe = wqe,
+		.psns = 1,
+		.opcode = wqe->opcode == BERTH_WR_CMP_SWP ? BERTH_RC_CMP_SWAP : BERTH_RC_FETCH_ADD,
+		.last = true,
+		.fetch = true,
 	};
 }
 
@@ -94,6 +108,8 @@ static struct plan plan_packet(const struct berth_qp *qp, struct place *at)
 	if (wqe->opcode == BERTH_WR_READ) {
 		p = plan_read(qp, wqe, at->offset);
 		at->offset += read_piece(wqe, at->offset);
+	} else if (berth_swqe_is_atomic(wqe)) {
+		p = plan_atomic(wqe);
 	} else {
 		u32 left = wqe->length - at->offset;
 
@@ -128,7 +144,7 @@ static bool may_send(struct berth_qp *qp, const struct place *at, u32 reads)
 	if (at->counter == sq->head && !berth_sq_fetch(qp))
 		return false;
 	wqe = berth_sq_slot(sq, at->counter);
-	if (wqe->status != IB_WC_SUCCESS)
+	if (wqe->status != IB_WC_SUCCESS || berth_local_op_is(wqe))
 		return false;
 	if (!wqe->psns) {
 		if (qp->state == IB_QPS_SQD)
@@ -137,7 +153,7 @@ static bool may_send(struct berth_qp *qp, const struct place *at, u32 reads)
 	}
 	if (wqe->flags & BERTH_WR_FENCE && !at->offset && reads)
 		return false;
-	if (wqe->opcode == BERTH_WR_READ && reads >= sq->max_rd_atomic)
+	if (berth_swqe_fetches(wqe) && reads >= sq->max_rd_atomic)
 		return false;
 	ahead = berth_psn_cmp(berth_req_psn(qp, wqe, at->offset), sq->una);
 	return ahead < (s32)sq->flight;
@@ -160,7 +176,7 @@ static u32 plan_burst(struct berth_qp *qp, u32 *seg_len, u32 *last_len)
 			break;
 		}
 		*last_len = p.wire_len;
-		reads += p.opcode == BERTH_RC_READ_REQUEST;
+		reads += p.fetch;
 		at = next;
 		n++;
 		if (p.wire_len < *seg_len)
@@ -186,6 +202,12 @@ static struct berth_packet describe(const struct berth_qp *qp, const struct plan
 
 	if (p->opcode == BERTH_RC_READ_REQUEST)
 		pkt.dma_len = read_piece(wqe, p->offset);
+	if (berth_swqe_is_atomic(wqe)) {
+		bool swap = wqe->opcode == BERTH_WR_CMP_SWP;
+
+		pkt.swap_add = swap ? wqe->atomic.swap : wqe->atomic.compare_add;
+		pkt.compare = swap ? wqe->atomic.compare_add : 0;
+	}
 	if (!p->last)
 		return pkt;
 	if (wqe->flags & BERTH_WR_SOLICITED && wakes_receiver(wqe))
@@ -205,8 +227,7 @@ static int fill(struct berth_qp *qp, const struct plan *p, u8 *at, bool ackreq)
 	hdr = berth_packet_build(&pkt, at, BERTH_HDR_MAX);
 	if (WARN_ON_ONCE(hdr < 0))
 		return hdr;
-	n = berth_req_source(qp, p->wqe,
-			     p->opcode == BERTH_RC_READ_REQUEST ? IB_ACCESS_LOCAL_WRITE : 0);
+	n = berth_req_source(qp, p->wqe, p->fetch ? IB_ACCESS_LOCAL_WRITE : 0);
 	if (n < 0)
 		return n;
 	if (!p->payload)
@@ -227,7 +248,7 @@ static void account(struct berth_qp *qp, const struct plan *p, const struct plac
 	struct berth_sq *sq = &qp->sq;
 	u32 behind = berth_psn_add(berth_req_psn(qp, p->wqe, p->offset), p->psns);
 
-	if (p->opcode == BERTH_RC_READ_REQUEST)
+	if (p->fetch)
 		sq->read_end[sq->reads++] = behind;
 	if (berth_psn_cmp(behind, sq->sent) > 0) {
 		sq->sent = behind;

@@ -10,6 +10,7 @@
 #include "../obj/qp.h"
 #include "../obj/qp_state.h"
 #include "../trace.h"
+#include "srq.h"
 
 u32 berth_rq_ring_stride(const struct ib_qp_cap *cap)
 {
@@ -21,7 +22,9 @@ int berth_rq_init(struct berth_qp *qp, const struct ib_qp_cap *cap)
 	struct berth_rq *rq = &qp->rq;
 
 	spin_lock_init(&rq->lock);
-	if (cap->max_recv_wr) {
+	if (qp->srq) {
+		rq->max_sge = qp->srq->max_sge;
+	} else if (cap->max_recv_wr) {
 		rq->entries = roundup_pow_of_two(cap->max_recv_wr);
 		rq->max_sge = max(cap->max_recv_sge, 1U);
 		rq->stride = berth_rq_ring_stride(cap);
@@ -80,6 +83,29 @@ static void leave_entry(struct berth_rq *rq)
 	smp_store_release(&rq->head, rq->head + 1);	/* see above */
 }
 
+/* As berth_srq_take(), from the QP's own ring. */
+static int take_own(struct berth_qp *qp, struct berth_recv_wqe *wqe)
+{
+	struct berth_rq *rq = &qp->rq;
+	const void *entry;
+	int n;
+
+	if (!rq->entries)
+		return -EAGAIN;
+	n = posted(qp);
+	if (n <= 0)
+		return n ? n : -EAGAIN;
+
+	entry = berth_rq_entry(rq, rq->head);
+	memcpy(wqe, entry, sizeof(*wqe));
+	barrier();	/* from here on only the copy */
+	if (wqe->num_sge <= rq->max_sge)
+		memcpy(rq->sge, entry + sizeof(*wqe), wqe->num_sge * sizeof(struct berth_sge));
+	rq->index = rq->head;
+	leave_entry(rq);
+	return 0;
+}
+
 /**
  * berth_rq_take - take the next receive WQE for the message that is arriving
  * @qp: queue pair, rq.lock held, no WQE held
@@ -91,33 +117,24 @@ int berth_rq_take(struct berth_qp *qp)
 {
 	struct berth_rq *rq = &qp->rq;
 	struct berth_recv_wqe wqe;
-	const void *entry;
 	u64 total = 0;
+	int err;
 	u32 i;
-	int n;
 
 	lockdep_assert_held(&rq->lock);
-	if (!rq->entries)
-		return -EAGAIN;
-	n = posted(qp);
-	if (n <= 0)
-		return n ? n : -EAGAIN;
+	if (qp->srq)
+		err = berth_srq_take(qp->srq, &wqe, rq->sge, &rq->index);
+	else
+		err = take_own(qp, &wqe);
+	if (err)
+		return err;
 
-	entry = berth_rq_entry(rq, rq->head);
-	memcpy(&wqe, entry, sizeof(wqe));
-	barrier();	/* from here on only the copy */
-	rq->index = rq->head;
 	rq->held = true;
 	rq->wr_id = wqe.wr_id;
 	rq->num_sge = 0;
 	rq->capacity = 0;
-	if (wqe.num_sge > rq->max_sge || wqe.reserved) {
-		leave_entry(rq);
+	if (wqe.num_sge > rq->max_sge || wqe.reserved)
 		return -EINVAL;
-	}
-
-	memcpy(rq->sge, entry + sizeof(wqe), wqe.num_sge * sizeof(struct berth_sge));
-	leave_entry(rq);
 	for (i = 0; i < wqe.num_sge; i++)
 		total += rq->sge[i].length;
 	rq->num_sge = wqe.num_sge;
@@ -167,6 +184,8 @@ static void flush_one(struct berth_qp *qp, u64 wr_id, u32 counter)
 /**
  * berth_rq_flush - complete everything that was posted with a flush error, in order
  * @qp: queue pair in the error state, rq.lock held
+ *
+ * What is in an SRQ stays there for others; only what this QP has taken is its own.
  */
 void berth_rq_flush(struct berth_qp *qp)
 {
@@ -174,12 +193,12 @@ void berth_rq_flush(struct berth_qp *qp)
 	int n;
 
 	lockdep_assert_held(&rq->lock);
-	if (!rq->entries)
-		return;
 	if (rq->held) {
 		rq->held = false;
 		flush_one(qp, rq->wr_id, rq->index);
 	}
+	if (!rq->entries)
+		return;
 	for (n = posted(qp); n > 0; n--) {
 		const struct berth_recv_wqe *wqe = berth_rq_entry(rq, rq->head);
 

@@ -19,19 +19,26 @@ struct berth_seg;
 
 #define BERTH_MAX_RD_ATOMIC	16
 
-/* A read request that is being answered. */
+/* A READ that is being answered, or the answer to an atomic behind one. */
 struct berth_read {
-	u64 va;
+	u64 va;			/* atomic: the value that it found */
 	u32 rkey;
 	u32 length;
 	u32 offset;		/* bytes answered */
 	u32 psn;		/* of the request, and of the first response */
+	bool atomic;
 	bool again;		/* asked for before */
+};
+
+/* An atomic that was carried out: what it is answered with however often it comes. */
+struct berth_atomic {
+	u64 orig;
+	u32 psn;
 };
 
 struct berth_rq {
 	spinlock_t lock;
-	u32 entries;		/* of the ring, power of two; 0: no RQ */
+	u32 entries;		/* of the ring, power of two; 0: no RQ of its own */
 	u32 stride;
 	u32 max_sge;
 	void *ring;		/* shared; the kernel reads each entry once */
@@ -43,6 +50,7 @@ struct berth_rq {
 	u64 wr_id;
 	u32 num_sge;
 	u32 capacity;		/* bytes that the list takes */
+	struct ib_pd *pd;	/* of the memory that it names: the SRQ's where there is one */
 	struct berth_sge *sge;
 	struct berth_seg *seg;
 
@@ -66,6 +74,8 @@ struct berth_rq {
 	u8 read_first;		/* ring of reads being answered */
 	u8 read_count;
 	struct berth_read read[BERTH_MAX_RD_ATOMIC];
+	u32 atomics;		/* carried out since the QP was connected */
+	struct berth_atomic atomic[BERTH_MAX_RD_ATOMIC];	/* the last of them, a ring */
 	struct work_struct work;
 };
 

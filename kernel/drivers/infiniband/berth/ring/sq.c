@@ -89,7 +89,14 @@ static u8 validate(const struct berth_qp *qp, const struct berth_send_wqe *wqe)
 	case BERTH_WR_WRITE_IMM:
 		break;
 	case BERTH_WR_READ:
+	case BERTH_WR_CMP_SWP:
+	case BERTH_WR_FETCH_ADD:
 		if (wqe->flags & BERTH_WR_INLINE || !sq->max_rd_atomic)
+			return IB_WC_LOC_QP_OP_ERR;
+		break;
+	case BERTH_WR_LOCAL_INV:
+	case BERTH_WR_BIND_MW:
+		if (wqe->flags & BERTH_WR_INLINE || wqe->num_sge)
 			return IB_WC_LOC_QP_OP_ERR;
 		break;
 	default:
@@ -111,7 +118,7 @@ static u8 sum_length(struct berth_swqe *slot)
 
 	for (i = 0; i < slot->num_sge; i++)
 		total += slot->sge[i].length;
-	if (total > BERTH_MAX_MSG)
+	if (total > BERTH_MAX_MSG || (berth_swqe_is_atomic(slot) && total != sizeof(u64)))
 		return IB_WC_LOC_LEN_ERR;
 	slot->length = total;
 	return IB_WC_SUCCESS;
@@ -162,14 +169,15 @@ bool berth_sq_fetch(struct berth_qp *qp)
 	slot->remote_addr = wqe.remote_addr;
 	slot->rkey = wqe.rkey;
 	slot->ex = wqe.ex;
-	slot->ud.ah = wqe.ud.ah;
-	slot->ud.qpn = wqe.ud.qpn;
-	slot->ud.qkey = wqe.ud.qkey;
+	/* The whole union, whatever it is. */
+	slot->atomic.compare_add = wqe.atomic.compare_add;
+	slot->atomic.swap = wqe.atomic.swap;
 	slot->opcode = wqe.opcode;
 	slot->flags = wqe.flags;
 	slot->num_sge = wqe.num_sge;
 	slot->length = 0;
 	slot->psns = 0;
+	slot->carried_out = false;
 	slot->status = validate(qp, &wqe);
 	if (slot->status == IB_WC_SUCCESS) {
 		if (wqe.flags & BERTH_WR_INLINE) {

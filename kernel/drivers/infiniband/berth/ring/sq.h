@@ -29,15 +29,27 @@ struct berth_swqe {
 	u32 length;		/* of the message */
 	u32 first_psn;
 	u32 psns;		/* how many it takes; 0: not started */
-	struct {
-		u32 ah;
-		u32 qpn;
-		u32 qkey;
-	} ud;			/* where a datagram goes */
+	union {			/* what the opcode brings; as in struct berth_send_wqe */
+		struct {
+			u32 ah;
+			u32 qpn;
+			u32 qkey;
+		} ud;		/* where a datagram goes */
+		struct {
+			u64 compare_add;
+			u64 swap;
+		} atomic;
+		struct {
+			u64 length;
+			u32 lkey;
+			u32 access;
+		} bind;		/* a memory window */
+	};
 	u8 opcode;		/* enum berth_wr_opcode */
 	u8 flags;		/* enum berth_wr_flags */
 	u8 num_sge;		/* 0 with BERTH_WR_INLINE */
 	u8 status;		/* enum ib_wc_status: what validation found */
+	bool carried_out;	/* a local operation (rc/local_op.h) that is done */
 	struct berth_sge sge[];	/* or inline payload */
 };
 
@@ -71,17 +83,28 @@ struct berth_sq {
 	u8 rnr_retry;
 	u8 timeout;		/* code of the ack timeout, 0: none */
 	u8 max_rd_atomic;
-	u8 reads;		/* read requests without their whole response */
+	u8 reads;		/* READs and atomics without their whole response */
 	bool read_lost;		/* a gap in responses was found and asked for again */
 	bool waiting;		/* for the RNR timer (or moving memory), until resume */
 	bool draining;		/* SQD: start no more WQEs, report when idle */
-	u32 read_end[16];	/* PSN behind each outstanding read request, oldest first */
+	u32 read_end[16];	/* PSN behind each of them, oldest first */
 	ktime_t resume;
 	struct hrtimer wait;	/* until resume: microseconds matter */
 	unsigned long deadline;	/* jiffies: when the oldest unacknowledged packet is overdue */
 	struct timer_list timer;	/* for the deadline */
 	struct work_struct work;
 };
+
+static inline bool berth_swqe_is_atomic(const struct berth_swqe *wqe)
+{
+	return wqe->opcode == BERTH_WR_CMP_SWP || wqe->opcode == BERTH_WR_FETCH_ADD;
+}
+
+/* Whether the peer answers with data: a READ or an atomic. */
+static inline bool berth_swqe_fetches(const struct berth_swqe *wqe)
+{
+	return wqe->opcode == BERTH_WR_READ || berth_swqe_is_atomic(wqe);
+}
 
 static inline struct berth_swqe *berth_sq_slot(const struct berth_sq *sq, u32 counter)
 {
