@@ -302,7 +302,7 @@ static void bad_bind(const void *arg)
 	else if (t->row == B_BEYOND)
 		info.length = MW_SIZE - FIRST + 1;
 	else if (t->row == B_FLAGS)
-		info.mw_access_flags |= IBV_ACCESS_LOCAL_WRITE;
+		info.mw_access_flags |= IBV_ACCESS_ON_DEMAND;
 	else if (t->row == B_MR_KEY)
 		fake.lkey ^= 1;
 	else if (t->row == B_ZERO_BASED1)

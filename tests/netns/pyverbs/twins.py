@@ -37,7 +37,7 @@ def udmabuf(size):
         fcntl.fcntl(memfd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
         with open('/dev/udmabuf', 'r+b', buffering=0) as dev:
             return fcntl.ioctl(dev, 1 << 30 | 24 << 16 | ord('u') << 8 | 0x42,
-                               struct.pack('=IIQQ', memfd, 1, 0, size))
+                               bytearray(struct.pack('=IIQQ', memfd, 1, 0, size)))
     finally:
         os.close(memfd)
 

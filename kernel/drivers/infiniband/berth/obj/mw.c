@@ -81,13 +81,16 @@ int berth_mw_dealloc(struct ib_mw *ib)
 	return 0;
 }
 
-/* What can be said without looking at the MR (IBTA volume 1, 10.6.7.2 and 11.2.8). */
+/*
+ * What can be said without looking at the MR (IBTA volume 1, 10.6.7.2 and 11.2.8). The local right to
+ * write says nothing about a window, but programs name it.
+ */
 static bool window_ok(const struct berth_mw *mw, const struct berth_qp *qp,
 		      const struct berth_swqe *wqe)
 {
 	if (mw->gone || mw->ib.pd != qp->pd || !berth_key_is_window(wqe->ex) ||
 	    index_of(wqe->ex) != index_of(wqe->rkey) ||
-	    wqe->bind.access & ~(MW_RIGHTS | IB_ZERO_BASED))
+	    wqe->bind.access & ~(MW_RIGHTS | IB_ACCESS_LOCAL_WRITE | IB_ZERO_BASED))
 		return false;
 	if (mw->ib.type == IB_MW_TYPE_1)
 		return !(wqe->bind.access & IB_ZERO_BASED);
