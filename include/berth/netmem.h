@@ -85,6 +85,67 @@ struct berth_window *berth_window_create_pages(struct page **pages, unsigned lon
 struct berth_window *berth_window_create_direct(void);
 
 /**
+ * berth_window_create_list() - a window over a list of kernel addresses, to be exchanged
+ * @max_pages: how many the list can hold.
+ *
+ * For fast registration by kernel consumers. It is closed at first, and then opened and closed any
+ * number of times; while it is closed the accessors return -EKEYREVOKED. An address of such a
+ * window cannot be had (berth_window_linear(), berth_window_page()).
+ *
+ * Context: process; sleeps.
+ * Return: the window, or ERR_PTR(-ENOMEM).
+ */
+struct berth_window *berth_window_create_list(u32 max_pages);
+
+/**
+ * struct berth_page_list - pieces of one size in the kernel's direct map
+ * @addr: their addresses, aligned to @page_size.
+ * @count: how many.
+ * @page_size: of each, in bytes; a power of two.
+ * @first_offset: where in the first the memory begins.
+ */
+struct berth_page_list {
+	const u64 *addr;
+	u32 count;
+	u32 page_size;
+	u32 first_offset;
+};
+
+/**
+ * berth_window_list_open() - let accesses in
+ * @w: a closed list window; the caller serializes opening and closing.
+ * @pages: the memory; the list is copied. It stays valid until berth_window_list_close().
+ * @length: in bytes, not 0, covered by @pages.
+ * @base: receives the offset of the first byte. Each opening has another, so that an offset that
+ *	was computed for an earlier one is refused.
+ *
+ * Context: bottom halves disabled; does not sleep.
+ * Return: 0; -EINVAL when the figures do not fit each other or the window is open.
+ */
+int berth_window_list_open(struct berth_window *w, const struct berth_page_list *pages, u64 length,
+			   u64 *base);
+
+/**
+ * berth_window_list_close() - end all access
+ * @w: a list window, open or closed; the caller serializes opening and closing.
+ *
+ * When it returns no access runs and none will begin: it spins while others finish their copies.
+ *
+ * Context: bottom halves disabled, not inside an access; does not sleep.
+ */
+void berth_window_list_close(struct berth_window *w);
+
+/**
+ * berth_window_address_ok() - may a range be in a list
+ * @addr: first byte.
+ * @len: bytes.
+ *
+ * Context: any.
+ * Return: whether its first and last byte lie in the direct map.
+ */
+bool berth_window_address_ok(const void *addr, size_t len);
+
+/**
  * berth_window_destroy() - end of a window made by a berth_window_create function
  * @w: the window; NULL and ERR_PTR are ignored. Not for an area's window.
  *

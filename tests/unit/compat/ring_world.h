@@ -32,6 +32,7 @@ struct berth_transport {
 
 struct berth_qp {
 	const struct berth_transport *transport;
+	struct berth_kqp *kernel;
 	struct berth_cq *send_cq;
 	struct berth_cq *recv_cq;
 	struct berth_srq *srq;

@@ -28,6 +28,7 @@
 #include "obj/kernel_verbs.h"
 #include "obj/mcast.h"
 #include "obj/mr.h"
+#include "obj/mr_fast.h"
 #include "obj/mw.h"
 #include "obj/pd.h"
 #include "obj/qp.h"
@@ -63,6 +64,7 @@ static int query_device(struct ib_device *ib, struct ib_device_attr *attr, struc
 		.device_cap_flags = IB_DEVICE_RC_RNR_NAK_GEN | IB_DEVICE_CURR_QP_STATE_MOD |
 				    IB_DEVICE_SRQ_RESIZE |
 				    IB_DEVICE_PORT_ACTIVE_EVENT | IB_DEVICE_SYS_IMAGE_GUID |
+				    IB_DEVICE_MEM_MGT_EXTENSIONS |
 				    IB_DEVICE_MEM_WINDOW | IB_DEVICE_MEM_WINDOW_TYPE_2B,
 		.kernel_cap_flags = IBK_ALLOW_USER_UNREG,
 		.max_send_sge = BERTH_MAX_SGE,
@@ -70,6 +72,7 @@ static int query_device(struct ib_device *ib, struct ib_device_attr *attr, struc
 		.max_sge_rd = BERTH_MAX_SGE,
 		.max_cq = MAX_QP,
 		.max_cqe = BERTH_MAX_CQE,
+		.max_fast_reg_page_list_len = BERTH_MAX_FAST_PAGES,
 		.max_mr = MAX_KEY_INDEX,
 		.max_mw = MAX_KEY_INDEX,
 		.max_pd = MAX_QP,
@@ -157,6 +160,7 @@ static const struct ib_device_ops dev_ops = {
 	.device_group = &dev_attr_group,
 
 	.alloc_dm = berth_dm_alloc,
+	.alloc_mr = berth_mr_alloc_fast,
 	.alloc_mw = berth_mw_alloc,
 	.alloc_pd = berth_pd_alloc,
 	.alloc_ucontext = berth_ucontext_alloc,
@@ -184,6 +188,7 @@ static const struct ib_device_ops dev_ops = {
 	.get_dma_mr = berth_mr_get_dma,
 	.get_link_layer = berth_port_link_layer,
 	.get_port_immutable = berth_port_immutable,
+	.map_mr_sg = berth_mr_map_sg,
 	.mmap = berth_shared_mmap,
 	.mmap_free = berth_shared_mmap_free,
 	.modify_qp = berth_qp_modify,

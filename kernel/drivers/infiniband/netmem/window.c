@@ -19,6 +19,7 @@
 
 #include "copy.h"
 #include "window.h"
+#include "window_list.h"
 
 /* A copy from I/O to I/O memory goes through this many bytes of stack. */
 #define BOUNCE_BYTES	256
@@ -110,8 +111,11 @@ EXPORT_SYMBOL_GPL(berth_window_is_iomem);
 int berth_window_write(struct berth_window *w, u64 off, const void *src, size_t len)
 {
 	struct iosys_map to;
-	int err = window_enter(w, off, len, &to);
+	int err;
 
+	if (w->kind == WINDOW_LIST)
+		return berth_list_write(w, off, src, len);
+	err = window_enter(w, off, len, &to);
 	if (unlikely(err))
 		return err;
 	if (to.is_iomem)
@@ -125,8 +129,11 @@ EXPORT_SYMBOL_GPL(berth_window_write);
 int berth_window_read(struct berth_window *w, u64 off, void *dst, size_t len)
 {
 	struct iosys_map from;
-	int err = window_enter(w, off, len, &from);
+	int err;
 
+	if (w->kind == WINDOW_LIST)
+		return berth_list_read(w, off, dst, len);
+	err = window_enter(w, off, len, &from);
 	if (unlikely(err))
 		return err;
 	if (from.is_iomem)
@@ -152,12 +159,28 @@ static void copy_io_to_io(struct iosys_map *to, struct iosys_map *from, size_t l
 	}
 }
 
+/* The end that is no list, if there is one, is looked at before the first byte. */
+static int copy_by_list(struct berth_window *dw, u64 doff, struct berth_window *sw, u64 soff,
+			size_t len)
+{
+	struct iosys_map at;
+	int err = 0;
+
+	if (dw->kind != WINDOW_LIST)
+		err = window_enter(dw, doff, len, &at);
+	else if (sw->kind != WINDOW_LIST)
+		err = window_enter(sw, soff, len, &at);
+	return err ?: berth_list_copy(dw, doff, sw, soff, len);
+}
+
 int berth_window_copy(struct berth_window *dw, u64 doff, struct berth_window *sw, u64 soff,
 		      size_t len)
 {
 	struct iosys_map to, from;
 	int err;
 
+	if (dw->kind == WINDOW_LIST || sw->kind == WINDOW_LIST)
+		return copy_by_list(dw, doff, sw, soff, len);
 	err = window_enter(dw, doff, len, &to);
 	if (unlikely(err))
 		return err;
@@ -212,6 +235,22 @@ static u64 atomic_io(void __iomem *word, enum berth_atomic_op op, u64 operand, u
 	return old;
 }
 
+static int list_atomic(struct berth_window *w, u64 off, enum berth_atomic_op op, u64 operand,
+		       u64 compare, u64 *old)
+{
+	void *at;
+	int err = berth_list_pin(w, off, sizeof(u64), &at);
+
+	if (err)
+		return err;
+	if (IS_ALIGNED((uintptr_t)at, sizeof(u64)))
+		*old = atomic_system(at, op, operand, compare);
+	else
+		err = -EINVAL;
+	berth_list_unpin(w);
+	return err;
+}
+
 int berth_window_atomic64(struct berth_window *w, u64 off, enum berth_atomic_op op, u64 operand,
 			  u64 compare, u64 *old)
 {
@@ -220,6 +259,8 @@ int berth_window_atomic64(struct berth_window *w, u64 off, enum berth_atomic_op 
 
 	if (unlikely((unsigned int)op > BERTH_ATOMIC_SWAP))
 		return -EINVAL;
+	if (w->kind == WINDOW_LIST)
+		return list_atomic(w, off, op, operand, compare, old);
 	err = window_enter(w, off, sizeof(u64), &at);
 	if (unlikely(err))
 		return err;
@@ -238,7 +279,8 @@ void *berth_window_linear(struct berth_window *w, u64 off, size_t len)
 {
 	struct iosys_map at;
 
-	if (window_enter(w, off, len, &at) || at.is_iomem)
+	/* A list may be closed before the caller is done with an address. */
+	if (w->kind == WINDOW_LIST || window_enter(w, off, len, &at) || at.is_iomem)
 		return NULL;
 	return at.vaddr;
 }

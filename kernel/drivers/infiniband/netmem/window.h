@@ -17,16 +17,20 @@
 
 #include <berth/netmem.h>
 
+struct window_list;
+
 /**
  * enum window_kind - what a window is over
  * @WINDOW_AREA: a dma-buf; never pages.
  * @WINDOW_PAGES: pinned pages, mapped together.
  * @WINDOW_DIRECT: the direct map of the kernel; offsets are addresses.
+ * @WINDOW_LIST: kernel addresses that are exchanged while the window lives (window_list.c).
  */
 enum window_kind {
 	WINDOW_AREA,
 	WINDOW_PAGES,
 	WINDOW_DIRECT,
+	WINDOW_LIST,
 };
 
 /**
@@ -41,6 +45,7 @@ enum window_kind {
  * @npages: WINDOW_PAGES: entries of @pages; constant.
  * @pages: WINDOW_PAGES: our copy of the page pointers; constant.
  * @vmap: WINDOW_PAGES: start of the mapping, for vunmap(); constant.
+ * @list: WINDOW_LIST: the addresses; the pointer is constant.
  */
 struct berth_window {
 	struct iosys_map __rcu *map;
@@ -53,6 +58,7 @@ struct berth_window {
 	unsigned long npages;
 	struct page **pages;
 	void *vmap;
+	struct window_list *list;
 };
 
 void berth_window_init(struct berth_window *w, enum window_kind kind, u64 length);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Windows that are not over a dma-buf: over pinned pages, mapped into one linear range, and over
- * the kernel's direct map.
+ * Windows that are not over a dma-buf: over pinned pages, mapped into one linear range, over the
+ * kernel's direct map, and (window_list.c) over lists of addresses in it.
  *
  * The caller owns the pins; a window keeps a copy of the page pointers, so that a sender can put
  * the pages themselves into a packet. These are the only windows that know pages. Created and
@@ -17,6 +17,7 @@
 #include <linux/vmalloc.h>
 
 #include "window.h"
+#include "window_list.h"
 
 /* Windows that berth_window_destroy() has not seen yet. */
 static atomic_long_t windows_alive = ATOMIC_LONG_INIT(0);
@@ -40,6 +41,7 @@ static struct berth_window *window_alloc(enum window_kind kind, u64 length)
 static void window_free(struct berth_window *w)
 {
 	vunmap(w->vmap);
+	berth_list_free(w->list);
 	kvfree(w->pages);
 	kfree(w);
 	atomic_long_dec(&windows_alive);
@@ -101,6 +103,23 @@ struct berth_window *berth_window_create_direct(void)
 	return w;
 }
 EXPORT_SYMBOL_GPL(berth_window_create_direct);
+
+struct berth_window *berth_window_create_list(u32 max_pages)
+{
+	struct iosys_map map = IOSYS_MAP_INIT_VADDR(NULL);
+	struct berth_window *w = window_alloc(WINDOW_LIST, U64_MAX);
+
+	if (!w)
+		return ERR_PTR(-ENOMEM);
+	w->list = berth_list_alloc(max_pages);
+	if (!w->list) {
+		window_free(w);
+		return ERR_PTR(-ENOMEM);
+	}
+	berth_window_publish(w, &map);
+	return w;
+}
+EXPORT_SYMBOL_GPL(berth_window_create_list);
 
 void berth_window_destroy(struct berth_window *w)
 {
@@ -169,7 +188,8 @@ static bool direct_page(u64 addr, struct page **page, size_t *page_off, size_t *
 bool berth_window_page(struct berth_window *w, u64 off, struct page **page, size_t *page_off,
 		       size_t *len)
 {
-	if (w->kind == WINDOW_AREA || !*len || off > w->length || *len > w->length - off)
+	if (w->kind == WINDOW_AREA || w->kind == WINDOW_LIST || !*len || off > w->length ||
+	    *len > w->length - off)
 		return false;
 	if (!rcu_access_pointer(w->map))
 		return false;

@@ -44,17 +44,18 @@ int berth_landing_range(struct berth_dev *dev, const struct ib_pd *pd, u32 rkey,
 			u32 length, int access, struct berth_seg *seg)
 {
 	const struct berth_mr *mr;
+	u64 start, offset;
 
 	if (!length) {
 		*seg = (struct berth_seg){};
 		return 0;
 	}
-	mr = berth_mr_find(dev, rkey);
-	if (!mr || mr->ib.pd != pd || !berth_mr_covers(mr, addr, length, access))
+	mr = berth_mr_find_offset(dev, rkey, &start);
+	if (!mr || mr->ib.pd != pd || !berth_mr_covers(mr, addr, length, access, &offset))
 		return -EACCES;
 
 	seg->window = mr->window;
-	seg->offset = mr->window_offset + (addr - mr->ib.iova);
+	seg->offset = start + offset;
 	seg->length = length;
 	seg->device_memory = mr->device_memory;
 	return window_ready(mr->window);

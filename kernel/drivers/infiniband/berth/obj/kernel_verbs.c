@@ -159,6 +159,11 @@ static int put_operation(const struct berth_qp *qp, struct berth_send_wqe *wqe,
 		wqe->opcode = BERTH_WR_LOCAL_INV;
 		wqe->ex = wr->ex.invalidate_rkey;
 		break;
+	case IB_WR_REG_MR:
+		wqe->opcode = BERTH_WR_REG_MR;
+		wqe->rkey = reg_wr(wr)->key;
+		wqe->ex = reg_wr(wr)->access;
+		return reg_wr(wr)->mr->rkey >> 8 == wqe->rkey >> 8 ? 0 : -EINVAL;
 	case IB_WR_RDMA_WRITE:
 		put_rdma(wqe, BERTH_WR_WRITE, wr);
 		break;

@@ -19,6 +19,7 @@
 #include <rdma/rdma_netlink.h>
 #include <rdma/restrack.h>
 #include "mr.h"
+#include "mr_fast.h"
 #include "udata.h"
 
 #define MR_VARIANT_BITS	BERTH_KEY_VARIANT_BITS
@@ -103,10 +104,26 @@ struct berth_mr *berth_mr_alloc(struct ib_pd *pd, u64 iova, u64 length, int acce
 	mr->ib.type = IB_MR_TYPE_USER;
 	mr->ib.iova = iova;
 	mr->ib.length = length;
+	mr->iova = iova;
+	mr->length = length;
 	mr->ib.lkey = mr->key;
 	mr->ib.rkey = mr->key;
 	mr->access = access & ~IB_ACCESS_OPTIONAL;
 	return mr;
+}
+
+/**
+ * berth_mr_publish_closed - let work requests find an MR that is not valid yet
+ * @mr: complete.
+ *
+ * Context: process; sleeps.
+ */
+void berth_mr_publish_closed(struct berth_mr *mr)
+{
+	struct berth_dev *dev = berth_dev(mr->ib.device);
+
+	/* The index is reserved, so there is nothing to allocate and nothing that can fail. */
+	WARN_ON(xa_is_err(xa_store(&dev->mrs, mr->key >> MR_VARIANT_BITS, mr, GFP_KERNEL)));
 }
 
 /**
@@ -117,12 +134,9 @@ struct berth_mr *berth_mr_alloc(struct ib_pd *pd, u64 iova, u64 length, int acce
  */
 void berth_mr_publish(struct berth_mr *mr)
 {
-	struct berth_dev *dev = berth_dev(mr->ib.device);
-
-	/* Pairs with the acquire in berth_mr_find(). */
+	/* Pairs with the acquire of valid in the lookups. */
 	smp_store_release(&mr->valid, true);
-	/* The index is reserved, so there is nothing to allocate and nothing that can fail. */
-	WARN_ON(xa_is_err(xa_store(&dev->mrs, mr->key >> MR_VARIANT_BITS, mr, GFP_KERNEL)));
+	berth_mr_publish_closed(mr);
 }
 
 /**
@@ -150,6 +164,7 @@ void berth_mr_destroy(struct berth_mr *mr)
 	}
 	if (mr->umem)
 		ib_umem_release(mr->umem);
+	berth_mr_fast_free(mr);
 	kfree(mr);
 }
 
@@ -292,18 +307,23 @@ int berth_mr_dereg(struct ib_mr *ib, struct ib_udata *udata)
  * back what it was given. MRs that are local only may be invalidated by the consumer; those of
  * another domain or with windows, or the direct map, by nobody.
  * From here on every access by the key fails, local ones too; the MR waits for deregistration.
- * Accesses that run at this moment in another context may end after it.
+ * Accesses that run at this moment in another context may end after it, but for MRs of fast
+ * registration.
  *
  * Context: RCU reader; softirq or process; does not sleep.
  * Return: 0; -EINVAL: no such valid key in the domain, or not for peers.
  */
 int berth_mr_invalidate(struct berth_dev *dev, struct ib_pd *pd, u32 rkey, bool by_peer)
 {
-	struct berth_mr *mr = berth_mr_find(dev, rkey);
+	struct berth_mr *mr = xa_load(&dev->mrs, rkey >> MR_VARIANT_BITS);
 
 	if (!mr || mr->ib.pd != pd || mr->ib.type == IB_MR_TYPE_DMA || atomic_read(&mr->bound))
 		return -EINVAL;
-	if (by_peer && !(mr->access & MR_REMOTE_RIGHTS))
+	if (by_peer && !(READ_ONCE(mr->access) & MR_REMOTE_RIGHTS))
+		return -EINVAL;
+	if (mr->fast)
+		return berth_mr_fast_invalidate(mr, rkey);
+	if (mr->key != rkey || !READ_ONCE(mr->valid))
 		return -EINVAL;
 	WRITE_ONCE(mr->valid, false);
 	return 0;
@@ -324,6 +344,8 @@ int berth_mr_fill_res(struct sk_buff *msg, struct ib_mr *ib)
 
 	if (mr->area)
 		memory = berth_window_is_iomem(mr->window) ? "dma-buf, I/O" : "dma-buf";
+	else if (mr->fast)
+		memory = "fast registration";
 	else if (!mr->umem)
 		memory = "direct map";
 

@@ -22,9 +22,11 @@ struct sk_buff;
 #define BERTH_KEY_WINDOW	(1U << 31)
 
 struct berth_mr {
-	struct ib_mr ib;		/* pd, lkey == rkey, iova, length */
+	struct ib_mr ib;		/* pd; its iova and length are the consumer's */
 	u32 key;			/* index << 8 | variant; never 0 */
 	int access;			/* enum ib_access_flags, optional ones removed */
+	u64 iova;			/* address of the first byte */
+	u64 length;
 	bool valid;			/* false after invalidation: no access; READ_ONCE */
 	bool device_memory;		/* a dma-buf: counted apart */
 	struct berth_window *window;
@@ -32,6 +34,7 @@ struct berth_mr {
 	atomic_t bound;			/* memory windows bound to it; -1: none may be (mw.c) */
 	struct ib_umem *umem;		/* user pages, else NULL */
 	struct berth_area *area;	/* dma-buf, else NULL */
+	struct berth_mr_fast *fast;	/* registered by work requests (mr_fast.c), else NULL */
 };
 
 static inline struct berth_mr *berth_mr(struct ib_mr *ib)
@@ -58,21 +61,51 @@ static inline struct berth_mr *berth_mr_find(struct berth_dev *dev, u32 key)
 {
 	struct berth_mr *mr = xa_load(&dev->mrs, key >> 8);
 
-	/* Acquire: whoever sees a new registration valid sees all of it (mr_rereg.c). */
-	return mr && mr->key == key && smp_load_acquire(&mr->valid) ? mr : NULL;
+	/* Acquire: whoever sees a new registration valid sees all of it. */
+	return mr && READ_ONCE(mr->key) == key && smp_load_acquire(&mr->valid) ? mr : NULL;
+}
+
+/**
+ * berth_mr_find_offset - berth_mr_find(), and where in the window the MR begins
+ *
+ * Both belong together also while fast registration changes the MR, see mr_fast.c: the offset is
+ * loaded first.
+ *
+ * Context: RCU reader. Return: as berth_mr_find().
+ */
+static inline struct berth_mr *berth_mr_find_offset(struct berth_dev *dev, u32 key, u64 *offset)
+{
+	struct berth_mr *mr = xa_load(&dev->mrs, key >> 8);
+
+	if (!mr)
+		return NULL;
+	/* Acquire: pairs with the barrier in mr_fast.c. */
+	*offset = smp_load_acquire(&mr->window_offset);
+	/* Acquire: as in berth_mr_find(). */
+	return READ_ONCE(mr->key) == key && smp_load_acquire(&mr->valid) ? mr : NULL;
 }
 
 /**
  * berth_mr_covers - whether [addr, addr + len) lies in the MR and every right in access is granted
+ * @mr: the MR
+ * @addr: first byte
+ * @len: bytes
+ * @access: enum ib_access_flags
+ * @offset: receives where in the MR @addr is
  *
+ * iova and length are read once: @offset is within the length whatever fast registration does
+ * meanwhile.
  * The sum never wraps: len is at most 2^32 - 1 and the offset is compared first.
  */
-static inline bool berth_mr_covers(const struct berth_mr *mr, u64 addr, u64 len, int access)
+static inline bool berth_mr_covers(const struct berth_mr *mr, u64 addr, u64 len, int access,
+				   u64 *offset)
 {
-	u64 offset = addr - mr->ib.iova;
+	u64 iova = READ_ONCE(mr->iova);
+	u64 length = READ_ONCE(mr->length);
 
-	return (mr->access & access) == access && addr >= mr->ib.iova &&
-	       offset <= mr->ib.length && len <= mr->ib.length - offset;
+	*offset = addr - iova;
+	return (READ_ONCE(mr->access) & access) == access && addr >= iova &&
+	       *offset <= length && len <= length - *offset;
 }
 
 struct ib_mr *berth_mr_get_dma(struct ib_pd *pd, int access);
@@ -86,6 +119,7 @@ int berth_mr_fill_res(struct sk_buff *msg, struct ib_mr *ib);
 int berth_mr_check_access(int access);
 struct berth_mr *berth_mr_alloc(struct ib_pd *pd, u64 iova, u64 length, int access);
 void berth_mr_publish(struct berth_mr *mr);
+void berth_mr_publish_closed(struct berth_mr *mr);
 void berth_mr_destroy(struct berth_mr *mr);
 
 struct berth_window *berth_mr_umem_window(struct ib_umem *umem);

@@ -68,6 +68,8 @@ static void carry_out(struct berth_mr *mr, struct change *c)
 
 	mr->access = c->access & ~IB_ACCESS_OPTIONAL;
 	mr->ib.pd = c->pd;
+	mr->iova = c->iova;
+	mr->length = c->length;
 	mr->ib.iova = c->iova;
 	mr->ib.length = c->length;
 	if (c->umem) {
@@ -102,8 +104,8 @@ struct ib_mr *berth_mr_rereg(struct ib_mr *ib, int flags, u64 start, u64 length,
 	struct berth_mr *mr = berth_mr(ib);
 	struct change c = {
 		.access = flags & IB_MR_REREG_ACCESS ? access : mr->access,
-		.iova = flags & IB_MR_REREG_TRANS ? iova : ib->iova,
-		.length = flags & IB_MR_REREG_TRANS ? length : ib->length,
+		.iova = flags & IB_MR_REREG_TRANS ? iova : mr->iova,
+		.length = flags & IB_MR_REREG_TRANS ? length : mr->length,
 		.pd = pd,
 	};
 	int ret;

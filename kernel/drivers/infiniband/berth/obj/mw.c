@@ -99,21 +99,23 @@ static bool window_ok(const struct berth_mw *mw, const struct berth_qp *qp,
 }
 
 static bool mr_ok(const struct berth_mr *mr, const struct berth_qp *qp,
-		  const struct berth_swqe *wqe)
+		  const struct berth_swqe *wqe, u64 *offset)
 {
-	if (!mr || mr->ib.pd != qp->pd || mr->ib.type == IB_MR_TYPE_DMA)
+	if (!mr || mr->ib.pd != qp->pd || mr->ib.type == IB_MR_TYPE_DMA || mr->fast)
 		return false;
 	if (wqe->bind.access & MW_WRITES && !(mr->access & IB_ACCESS_LOCAL_WRITE))
 		return false;
-	return berth_mr_covers(mr, wqe->remote_addr, wqe->bind.length, IB_ACCESS_MW_BIND);
+	return berth_mr_covers(mr, wqe->remote_addr, wqe->bind.length, IB_ACCESS_MW_BIND,
+			       offset);
 }
 
 static int make_binding(struct berth_mw *mw, struct berth_qp *qp, const struct berth_swqe *wqe)
 {
 	struct berth_mr *mr = berth_mr_find(qp->dev, wqe->bind.lkey);
 	struct berth_mw_binding *binding;
+	u64 offset;
 
-	if (!mr_ok(mr, qp, wqe))
+	if (!mr_ok(mr, qp, wqe, &offset))
 		return -EINVAL;
 	binding = kmalloc(sizeof(*binding), GFP_ATOMIC | __GFP_NOWARN);
 	if (!binding)
@@ -129,7 +131,7 @@ static int make_binding(struct berth_mw *mw, struct berth_qp *qp, const struct b
 		.access = wqe->bind.access & MW_RIGHTS,
 		.first = wqe->bind.access & IB_ZERO_BASED ? 0 : wqe->remote_addr,
 		.length = wqe->bind.length,
-		.offset = mr->window_offset + (wqe->remote_addr - mr->ib.iova),
+		.offset = mr->window_offset + offset,
 	};
 	set_binding(mw, binding);
 	return 0;

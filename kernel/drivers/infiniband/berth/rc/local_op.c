@@ -4,6 +4,7 @@
  * its function here: 0, -EAGAIN (no memory, tried again soon) or an error, which completes as a
  * memory management operation error (IBV_WC_MW_BIND_ERR).
  */
+#include "../obj/mr_fast.h"
 #include "../obj/mw.h"
 #include "local_op.h"
 #include "req.h"
@@ -23,6 +24,9 @@ static int carry_out(struct berth_qp *qp, const struct berth_swqe *wqe)
 		break;
 	case BERTH_WR_BIND_MW:
 		err = berth_mw_bind(qp, wqe);
+		break;
+	case BERTH_WR_REG_MR:
+		err = berth_mr_fast_register(qp->dev, qp->pd, wqe->rkey, wqe->ex);
 		break;
 	default:
 		err = -EINVAL;

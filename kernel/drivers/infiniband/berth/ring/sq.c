@@ -99,6 +99,10 @@ static u8 validate(const struct berth_qp *qp, const struct berth_send_wqe *wqe)
 		if (wqe->flags & BERTH_WR_INLINE || wqe->num_sge)
 			return IB_WC_LOC_QP_OP_ERR;
 		break;
+	case BERTH_WR_REG_MR:
+		if (!qp->kernel || wqe->flags & BERTH_WR_INLINE || wqe->num_sge)
+			return IB_WC_LOC_QP_OP_ERR;
+		break;
 	default:
 		return IB_WC_LOC_QP_OP_ERR;
 	}
