@@ -126,6 +126,7 @@ static void to_self(const void *arg)
 	got(&b, SENDER, 10);
 	got_nothing(&b, OWN_OUT);
 	got_nothing(&b, FAR_OUT);
+	detach(b.ep[SENDER], &b.group);
 }
 
 /* After detaching, with another queue key, or to another group: nothing. */
@@ -150,7 +151,10 @@ static void nobody(const void *arg)
 	got_nothing(&b, OWN_IN);
 	got_nothing(&b, FAR_IN2);
 	CHECK(ibv_detach_mcast(b.ep[OWN_IN]->qp, &b.group, 0), "detached twice");
-	/* FAR_IN and FAR_IN2 stay attached: the kernel has to clean up. */
+	/* A QP that is attached cannot be destroyed. */
+	CHECK_ERRNO(ibv_destroy_qp(b.ep[FAR_IN]->qp), EBUSY, "ibv_destroy_qp");
+	detach(b.ep[FAR_IN], &b.group);
+	detach(b.ep[FAR_IN2], &other);
 }
 
 static void refused(const void *arg)
