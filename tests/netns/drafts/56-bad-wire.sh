@@ -1,0 +1,128 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+# Every kind of bad wire at 0.1, 1 and 5 %, alone and together: each message arrives once and whole. A wire that
+# breaks under traffic (link down, MTU lowered, all packets lost): the specified error
+# within the time that was configured, or nothing but delay when it is mended in time. And the speed at 1 % loss
+# against that without. Runs in the guest.
+# timeout: 240
+set -uo pipefail
+# shellcheck source=tests/verbs/guest-lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../../verbs/guest-lib.sh"
+need_programs rc_data rc_wire
+trap link_down EXIT
+modprobe -q sch_netem || { skip bad_wire/netem "this kernel has no netem"; exit 0; }
+
+mac() { ip -n "$1" -br link show "$2" | awk '{ print $3 }'; }
+
+# netem treats a super-packet as one packet: have them cut before. And no neighbour discovery over a bad wire.
+setup() {
+	local ns dev
+	link_up && devs_up || return 1
+	while read -r ns dev; do
+		ip netns exec "$ns" ethtool -K "$dev" tx-udp-segmentation off tx-gso-list off || return 1
+	done <<<$'ta tva\ntb tvb'
+	neighbours
+}
+neighbours() {
+	ip -n ta neigh replace 10.78.0.2 lladdr "$(mac tb tvb)" dev tva nud permanent
+	ip -n tb neigh replace 10.78.0.1 lladdr "$(mac ta tva)" dev tvb nud permanent
+}
+
+netem() {
+	tc -n ta qdisc replace dev tva root netem limit 10000 "$@" &&
+		tc -n tb qdisc replace dev tvb root netem limit 10000 "$@"
+}
+no_netem() {
+	tc -n ta qdisc del dev tva root
+	tc -n tb qdisc del dev tvb root
+}
+
+# Requests asked for again, packets that came twice, too early or spoilt: by either device.
+trouble() {
+	local d
+	for d in bt0 bt1; do
+		rdma statistic show link $d/1 | tr ' ' '\n' |
+			grep -A1 -xE 'retransmits|rx_duplicate|rx_out_of_order|rx_bad_icrc' | grep '^[0-9]'
+	done | awk '{ n += $1 } END { print n + 0 }'
+}
+
+# matrix NAME NETEM-OPTIONS...
+matrix() {
+	local name=$1 before
+	shift
+	netem "$@" || { fail "bad_wire/$name" "tc refused $*"; return; }
+	before=$(trouble)
+	run_verbs_as '' "bad_wire/$name/" rc_data --dev bt0 --peer bt1 --ack-timeout 12 --filter 'ipv6/*/wire' \
+		--filter 'data/write/wire/host-host' --filter 'data/read/wire/host-host' --filter 'data/send_imm/wire/host-host'
+	happened[$name]=$(($(trouble) - before))
+	no_netem
+}
+
+declare -A happened
+all_kinds() {
+	local p
+	for p in 0.1 1 5; do
+		matrix "loss_$p" loss $p%
+		matrix "duplicate_$p" duplicate $p%
+		matrix "reorder_$p" delay 1ms reorder $((100 - ${p%.*}))% 50%
+		matrix "corrupt_$p" corrupt $p%
+		matrix "jitter_$p" delay 2ms 1ms $p%
+		matrix "together_$p" delay 1ms 1ms loss $p% duplicate $p% corrupt $p% reorder $p%
+	done
+	# At 0.1 % nothing may have happened; at more it has to.
+	for p in loss_1 loss_5 duplicate_1 duplicate_5 corrupt_1 corrupt_5 reorder_5 together_1 together_5; do
+		((happened[$p] > 0)) && pass "bad_wire/$p/happened" || fail "bad_wire/$p/happened" "no counter rose"
+	done
+}
+
+# breaks NAME BREAK MEND [AFTER]: VT_BREAK, then VT_MEND; an empty MEND: for good.
+breaks() {
+	local name=$1 op
+	export VT_BREAK=$2 VT_MEND=$3
+	for op in send write read; do
+		run_verbs_as break/ "bad_wire/$name/" rc_wire --dev bt0 --peer bt1 --filter "break/$op"
+		[[ -z $VT_MEND ]] || sh -c "$VT_MEND"
+		[[ -z $VT_MEND ]] || run_verbs_as mend/ "bad_wire/$name/mended/" rc_wire --dev bt0 --peer bt1 --filter "mend/$op"
+		wait_for ip -n ta -br link show tva up
+	done
+}
+
+# The speed of 64 KiB WRITEs; the best of three, as others use this machine too.
+goodput() {
+	local i
+	for ((i = 0; i < 3; i++)); do
+		VT_SECONDS=2 "$TESTS/rc_wire" --dev bt0 --peer bt1 --slow "$(slow)" --filter goodput 2>&1
+	done | awk '/^GOODPUT/ && $2 > best { best = $2 } END { print best + 0 }'
+}
+
+speed() {
+	local without with before
+	netem delay 0ms
+	without=$(goodput)
+	netem loss 1%
+	before=$(trouble)
+	with=$(goodput)
+	before=$(($(trouble) - before))
+	no_netem
+	echo "64 KiB WRITEs: $without bytes/s without loss, $with with 1 % lost each way, $before troubles"
+	if ((before > 0 && without > 0 && 2 * with >= without)); then
+		pass "bad_wire/goodput_at_1_percent"
+	else
+		fail "bad_wire/goodput_at_1_percent" "$with bytes/s, without loss $without: less than half"
+	fi
+}
+
+setup || { fail bad_wire/setup "no link of our own"; exit 1; }
+before=$(census bt0 bt1)
+case ${1:-all} in
+all)	all_kinds ;&
+break)	breaks link_down 'ip -n tb link set tvb down' \
+		"ip -n tb link set tvb up; ip -n tb neigh replace 10.78.0.1 lladdr $(mac ta tva) dev tvb nud permanent"
+	breaks mtu 'ip -n ta link set tva mtu 1500' 'ip -n ta link set tva mtu 4200'
+	breaks peer_mtu 'ip -n tb link set tvb mtu 1500' 'ip -n tb link set tvb mtu 4200'
+	breaks all_lost 'tc -n ta qdisc replace dev tva root netem loss 100%' 'tc -n ta qdisc del dev tva root'
+	breaks answers_lost 'tc -n tb qdisc replace dev tvb root netem loss 100%' 'tc -n tb qdisc del dev tvb root' ;&
+speed)	speed
+	same_census bad_wire/left_behind "$before" bt0 bt1 ;;
+esac
+exit $failed
