@@ -27,12 +27,16 @@ BANDWIDTH=(ib_write_bw ib_send_bw ib_read_bw)
 failed=0
 
 # result_lines SIZE…: each size has a line of figures in the client's report, all of them above
-# zero.
+# zero. perftest measures its clock for each of them, says so where that does not succeed (a busy
+# machine), and prints zeros then.
 result_lines() {
 	local size
 	for size in "$@"; do
-		awk -v size="$size" '$1 == size && NF >= 5 && $2 > 0 && $3 + $4 > 0 { found = 1 } END { exit !found }' \
-			"$PERF_DIR/client.txt" || { PERF_WHY="no figures for $size bytes"; return 1; }
+		awk -v size="$size" '/^Correlation coefficient/ { no_clock = 1; next }
+			$1 == size && NF >= 5 && $2 > 0 && (no_clock || $3 + $4 + $5 > 0) { found = 1 }
+			{ no_clock = 0 }
+			END { exit !found }' "$PERF_DIR/client.txt" ||
+			{ PERF_WHY="no figures for $size bytes"; return 1; }
 	done
 }
 
