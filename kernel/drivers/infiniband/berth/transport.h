@@ -33,7 +33,8 @@ struct berth_send_wqe;
  * @answer: send what the requests that were handled call for (rq.lock held); returns whether
  *	@answer_more has to be called after the lock was dropped; NULL: nothing is answered
  * @answer_more: see @answer (softirq)
- * @proceed: responses were handled: the requester may go on (softirq, no lock held)
+ * @proceed: responses were handled: the requester may go on (softirq, no lock held);
+ *	set if @response is
  */
 struct berth_transport {
 	enum ib_qp_state sq_error;

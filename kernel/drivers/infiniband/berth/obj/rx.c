@@ -161,12 +161,11 @@ static void segment(struct hold *hold, const struct berth_rx *rx, struct berth_c
 
 	transport = hold->qp->transport;
 	request = pkt.op->flags & BERTH_OP_REQUEST;
+	if (unlikely(!request && !transport->response))
+		goto refused;
 	enter(hold, request ? SIDE_RESPONDER : SIDE_REQUESTER);
-	if (!transport->accepts(hold->qp, &pkt, rx) || (!request && !transport->response) ||
-	    !pkey_ok(&pkt)) {
-		berth_count(hold->qp->dev, BERTH_CNT_RX_NO_QP);
-		return;
-	}
+	if (!transport->accepts(hold->qp, &pkt, rx) || !pkey_ok(&pkt))
+		goto refused;
 	berth_count(hold->qp->dev, BERTH_CNT_RX_PACKETS);
 	trace_berth_rx(hold->qp, &pkt);
 	c = at;
@@ -177,6 +176,9 @@ static void segment(struct hold *hold, const struct berth_rx *rx, struct berth_c
 		transport->response(hold->qp, &pkt, &c);
 	return;
 
+refused:
+	berth_count(hold->qp->dev, BERTH_CNT_RX_NO_QP);
+	return;
 malformed:
 	if (hold->qp)
 		berth_count(hold->qp->dev, BERTH_CNT_RX_MALFORMED);

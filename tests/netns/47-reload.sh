@@ -5,9 +5,9 @@
 # timeout: 180
 set -uo pipefail
 # shellcheck source=tests/verbs/guest-lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../../verbs/guest-lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"
 need_programs rc_data
-rounds=${RELOAD_ROUNDS:-10}
+rounds=${RELOAD_ROUNDS:-5}
 traffic=
 stop_traffic() {
 	[[ -z $traffic ]] || kill -9 -- "-$traffic" 2>/dev/null

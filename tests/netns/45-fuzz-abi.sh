@@ -5,7 +5,7 @@
 # timeout: 120
 set -uo pipefail
 # shellcheck source=tests/verbs/guest-lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../../verbs/guest-lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"
 need_programs fuzz_abi
 
 chmod a+rw /dev/infiniband/uverbs*
