@@ -8,7 +8,7 @@
 #   nvme0n1 -- nvme-rdma -- kb0 (ka 10.79.0.1) -- nvmet-rdma -- /dev/loop over a file in memory
 set -uo pipefail
 # shellcheck source=tests/verbs/guest-lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../../verbs/guest-lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"
 for m in nvme-rdma nvmet-rdma loop; do
 	modprobe -q "$m" || { skip nvme "this kernel has no $m"; exit 0; }
 done
@@ -83,6 +83,7 @@ small() {
 
 check nvme/setup setup
 [[ $failed -eq 0 ]] || exit 1
+loop=$(losetup -n -O NAME -j "$work/disk")
 registered() { rdma resource show mr dev kb0 2>/dev/null | grep -qc .; }
 check nvme/connect timeout "$limit" bash -c "$(declare -f connect); nqn=$nqn connect"
 wait_for disk >/dev/null || { fail nvme/disk "no disk has come"; exit 1; }
