@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 """A stream over AF_SMC and back, and the one setting of SMC that has no file: the EID that version 2 asks for.
 
-    83-smc.py eid NAME                   add a user defined EID
-    83-smc.py server ADDRESS BYTES       accept once, send back what comes
-    83-smc.py client ADDRESS BYTES       send a pattern, compare what comes back; prints ready, waits for a line
+    smc.py eid NAME                   add a user defined EID
+    smc.py server ADDRESS BYTES       accept once, send back what comes
+    smc.py client ADDRESS BYTES       send a pattern, compare what comes back; prints ready, waits for a line
 """
 import ctypes
 import hashlib
@@ -23,9 +23,7 @@ def smc_socket():
     if fd < 0:
         raise OSError(ctypes.get_errno(), "socket(AF_SMC)")
     # Addresses are those of TCP; Python does not know the family.
-    s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=fd)
-    s.settimeout(60)
-    return s
+    return socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=fd)
 
 
 def attribute(kind, data):
@@ -53,7 +51,7 @@ def add_eid(name):
             family = struct.unpack_from("H", answer, at + 4)[0]
         at += (length + 3) & ~3
     sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 16)
-    netlink(sock, family, 10, attribute(1, name.encode() + b"\0"))  # SMC_NETLINK_ADD_UEID
+    netlink(sock, family, 10, attribute(1, name.ljust(32).encode() + b"\0"))  # SMC_NETLINK_ADD_UEID
 
 
 def pattern(i):
