@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 # Data over a bad wire: packets lost, doubled, out of order and corrupted (netem, both directions). Every message
 # arrives once and whole all the same, and a spoilt packet is never believed. Runs in the guest.
-# timeout: 240
+# timeout: 400
 set -uo pipefail
 # shellcheck source=tests/verbs/guest-lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"

@@ -62,7 +62,7 @@ run_verbs() {
 run_verbs_as() {
 	local from=$1 to=$2
 	shift 2
-	run_verbs "$@" | sed "s#^\([A-Z]* \)$from#\1$to#"
+	run_verbs "$@" | sed -u "s#^\([A-Z]* \)$from#\1$to#"
 	[[ ${PIPESTATUS[0]} -eq 0 ]] || failed=1
 }
 
@@ -82,7 +82,7 @@ census() {
 same_census() {
 	local name=$1 want=$2 now i
 	shift 2
-	for ((i = 0; i < 40; i++)); do
+	for ((i = 0; i < 40 * ${BERTH_SLOW:-1}; i++)); do
 		now=$(census "$@")
 		[[ $now != "$want" ]] || { pass "$name"; return; }
 		sleep 0.1
@@ -108,9 +108,10 @@ link_up() {
 	wait_for ip -n tb -br link show tvb up
 }
 
+# At most 5 s on the stock kernel.
 wait_for() {
 	local i
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 0; i < 100 * ${BERTH_SLOW:-1}; i++)); do
 		"$@" >/dev/null 2>&1 && return 0
 		sleep 0.05
 	done

@@ -36,6 +36,8 @@ limits() {
 	ulimit -n 65536
 	echo 1 >/proc/sys/kernel/panic_on_oops
 	echo 0 >/proc/sys/kernel/printk_ratelimit
+	# Off while booting: a machine that starves the guest then is not our matter. From here on it is.
+	echo 0 >/sys/module/rcupdate/parameters/rcu_cpu_stall_suppress
 	[[ ! -e /sys/module/udmabuf/parameters/size_limit_mb ]] ||
 		echo 1024 >/sys/module/udmabuf/parameters/size_limit_mb
 }

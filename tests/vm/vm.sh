@@ -177,7 +177,7 @@ keep_logs() {
 qemu_args() {
 	args=(-machine q35 -m "$mem" -nodefaults -no-user-config -display none -no-reboot
 		-kernel "$KIMAGE" -initrd "$INITRD"
-		-append "console=ttyS0 loglevel=5 panic=-1 printk.devkmsg=on log_buf_len=8M net.ifnames=0 mitigations=off no_timer_check ${BERTH_APPEND:-}"
+		-append "console=ttyS0 loglevel=5 panic=-1 printk.devkmsg=on log_buf_len=8M net.ifnames=0 mitigations=off no_timer_check rcupdate.rcu_cpu_stall_suppress=1 ${BERTH_APPEND:-}"
 		-chardev "file,id=con,path=$work/console.log" -serial chardev:con
 		-device virtio-rng-pci
 		-object "memory-backend-file,id=bar,share=on,mem-path=$bar,size=$BAR_SIZE"

@@ -4,10 +4,10 @@
 # breaks under traffic (link down, MTU lowered, all packets lost): the specified error
 # within the time that was configured, or nothing but delay when it is mended in time. And the speed at 1 % loss
 # against that without. Runs in the guest.
-# timeout: 240
+# timeout: 500
 set -uo pipefail
 # shellcheck source=tests/verbs/guest-lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../../verbs/guest-lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"
 need_programs rc_data rc_wire
 trap link_down EXIT
 modprobe -q sch_netem || { skip bad_wire/netem "this kernel has no netem"; exit 0; }

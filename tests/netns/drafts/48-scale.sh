@@ -1,0 +1,13 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+# 10,000 QPs, 1,000 busy ones, 64 processes; what an idle QP takes. Runs in the guest.
+# timeout: 300
+set -uo pipefail
+# shellcheck source=tests/verbs/guest-lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"
+need_programs scale
+
+before=$(census berth0 berth1)
+run_verbs scale
+same_census scale/left_behind "$before" berth0 berth1
+exit $failed
