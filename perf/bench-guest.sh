@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 # The part of the benchmark inside the guest: runs each row on each peer, and prints one line a run:
 #	SAMPLE <tab> row <tab> peer <tab> MB/s <tab> messages/s        or  FAILED <tab> row <tab> peer <tab> why
-# usage: bench-guest.sh ROUNDS PEER,PEER… ROW…, a row is NAME:SIZE:ITERATIONS:POST-LIST
+# usage: bench-guest.sh ROUNDS PEER,PEER… ROW…, a row is NAME:SIZE:ITERATIONS:POST-LIST, or busy
 #
 # Peers, each with client and server on one device: berth (host memory) and berth-heap on berth0
 # in netns a; rxe on a veth of its own in the first namespace, with the same MTU. Rounds go around
@@ -49,6 +49,17 @@ sample() {
 		END { if (!found) printf "FAILED\t%s\t%s\tperftest printed no result\n", row, peer }' <<<"$line"
 }
 
+# One connection against a thousand that are busy at once (tests/verbs/scale.c): their messages per second.
+busy() {
+	local out
+	if out=$("$BERTH_TESTS/scale" --dev berth0 --peer none --slow 100 --filter scale/rate/local 2>&1); then
+		awk '/messages\/s with one pair/ {
+			printf "SAMPLE\tbusy\tberth\t0\t%.0f\nSAMPLE\tbusy\tberth-1000-qps\t0\t%.0f\n", $2, $7 }' <<<"$out"
+	else
+		printf 'FAILED\tbusy\tberth\t%s\n' "${out//$'\n'/; }"
+	fi
+}
+
 rounds=$1
 IFS=, read -ra peers <<<"$2"
 shift 2
@@ -58,6 +69,7 @@ done
 for row in "$@"; do
 	IFS=: read -r name size iterations list <<<"$row"
 	for ((round = 0; round < rounds; round++)); do
+		[[ $name != busy ]] || { busy; continue; }
 		for peer in "${peers[@]}"; do
 			sample "$name" "$peer" "$size" "$iterations" "$list"
 		done

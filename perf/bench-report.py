@@ -14,6 +14,7 @@ FLOORS = [
     ("write-64k", "MB/s", "berth", "rxe", 5.0),
     ("write-8", "messages/s", "berth", "rxe", 3.0),
     ("write-64k", "MB/s", "berth-heap", "berth", 0.9),
+    ("busy", "messages/s", "berth-1000-qps", "berth", 0.9),
 ]
 
 
@@ -56,12 +57,12 @@ def judge(values):
 
 def print_table(values):
     """One line a row and peer: median, spread, and the factor over rxe."""
-    print(f"{'row':<16}{'peer':<12}{'median':>12} {'unit':<12}{'lowest':>11}{'highest':>11}{'over rxe':>10}")
+    print(f"{'row':<16}{'peer':<15}{'median':>12} {'unit':<12}{'lowest':>11}{'highest':>11}{'over rxe':>10}")
     for (row, peer), samples in values.items():
         rxe = values.get((row, "rxe"))
         over = f"{statistics.median(samples) / statistics.median(rxe):.2f}" if rxe else "-"
         digits = 1 if unit_of(row) == "MB/s" else 0
-        print(f"{row:<16}{peer:<12}{statistics.median(samples):>12.{digits}f} {unit_of(row):<12}"
+        print(f"{row:<16}{peer:<15}{statistics.median(samples):>12.{digits}f} {unit_of(row):<12}"
               f"{min(samples):>11.{digits}f}{max(samples):>11.{digits}f}{over:>10}")
 
 

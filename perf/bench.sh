@@ -9,7 +9,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../tests/vm/lib.sh"
 
 # name:size:iterations:post list
-ROWS=(write-64k:65536:400:1 write-8:8:4000:1 write-8-list16:8:8000:16)
+ROWS=(write-64k:65536:400:1 write-8:8:4000:1 write-8-list16:8:8000:16 busy:64:40000:4)
 
 usage() {
 	cat <<EOT
@@ -20,10 +20,10 @@ MTU 4096, in a VM that counts instructions: figures compare costs, they are no s
 
   --check       exit with 1 unless every floor is held
   --rounds N    runs of each row on each peer; the median counts (3)
-  --peers LIST  of berth, berth-heap, rxe (berth,berth-heap,rxe)
+  --peers LIST  of berth, berth-heap, rxe (berth,berth-heap,rxe); busy is about berth alone
 
 Floors: berth over rxe 5 x at 64 KiB and 3 x in messages of 8 bytes; a dma-buf of the heap within 10 % of
-host memory at 64 KiB. The table goes to stdout, all samples to build/bench/first-light.json.
+host memory at 64 KiB; 1,000 busy QPs within 10 % of the messages of one. The table goes to stdout, all samples to build/bench/first-light.json.
 EOT
 }
 

@@ -121,6 +121,7 @@ struct berth_qp {
 	int wr_err;			/* first error, or 0 */
 	struct berth_send_wqe *wr_cur;	/* being built, or NULL */
 
+	void *map;			/* other QPs may have their rings in these pages, too */
 	uint32_t map_size;
 };
 

@@ -86,15 +86,15 @@ static void qp_table_del(struct berth_context *ctx, struct berth_qp *qp)
 /* ---- rings ---- */
 
 static bool wq_fits(uint32_t entries, uint32_t stride, uint32_t offset, uint32_t wqe_size,
-		    uint32_t max_wr, uint32_t map_size)
+		    uint32_t max_wr, const struct berth_create_qp_resp *resp)
 {
 	if (entries & (entries - 1) || entries < max_wr)
 		return false;
 	if (!entries)
 		return true;
 	return stride >= wqe_size && !(stride % 8) && !(offset % 8) &&
-	       offset >= sizeof(struct berth_qp_ring) &&
-	       offset + (uint64_t)entries * stride <= map_size;
+	       offset >= resp->ring_offset + sizeof(struct berth_qp_ring) &&
+	       offset + (uint64_t)entries * stride <= resp->mmap_size;
 }
 
 /* Whether the kernel's layout holds what it promised in @cap. */
@@ -104,17 +104,18 @@ static bool layout_fits(const struct berth_create_qp_resp *resp, const struct ib
 
 	if (cap->max_send_sge > BERTH_MAX_SGE || cap->max_recv_sge > BERTH_MAX_SGE ||
 	    cap->max_inline_data > BERTH_MAX_INLINE ||
-	    resp->mmap_size < sizeof(struct berth_qp_ring))
+	    resp->ring_offset % 64 || resp->mmap_size < sizeof(struct berth_qp_ring) ||
+	    resp->ring_offset > resp->mmap_size - sizeof(struct berth_qp_ring))
 		return false;
 	if (send_wqe < cap->max_inline_data)
 		send_wqe = cap->max_inline_data;
 	send_wqe += sizeof(struct berth_send_wqe);
 
 	return wq_fits(resp->sq_entries, resp->sq_stride, resp->sq_offset, send_wqe,
-		       cap->max_send_wr, resp->mmap_size) &&
+		       cap->max_send_wr, resp) &&
 	       wq_fits(resp->rq_entries, resp->rq_stride, resp->rq_offset,
 		       sizeof(struct berth_recv_wqe) + cap->max_recv_sge * sizeof(struct berth_sge),
-		       cap->max_recv_wr, resp->mmap_size);
+		       cap->max_recv_wr, resp);
 }
 
 static void wq_init(struct berth_wq *wq, void *map, uint32_t offset, uint32_t entries,
@@ -140,7 +141,8 @@ static int qp_map(struct berth_qp *qp, int cmd_fd, const struct berth_create_qp_
 	if (map == MAP_FAILED)
 		return errno;
 
-	qp->ring = map;
+	qp->map = map;
+	qp->ring = (struct berth_qp_ring *)((uint8_t *)map + resp->ring_offset);
 	qp->map_size = resp->mmap_size;
 	wq_init(&qp->sq, map, resp->sq_offset, resp->sq_entries, resp->sq_stride,
 		&qp->ring->sq_prod);
@@ -255,7 +257,7 @@ struct ibv_qp *berth_create_qp_ex(struct ibv_context *ibctx, struct ibv_qp_init_
 	return &qp->vqp.qp;
 
 unmap_rings:
-	munmap(qp->ring, qp->map_size);
+	munmap(qp->map, qp->map_size);
 destroy_kernel_qp:
 	ibv_cmd_destroy_qp(&qp->vqp.qp);
 free_qp:
@@ -314,7 +316,7 @@ int berth_destroy_qp(struct ibv_qp *ibqp)
 	if (ret)
 		return ret;
 	qp_table_del(to_bctx(ibqp->context), qp);
-	munmap(qp->ring, qp->map_size);
+	munmap(qp->map, qp->map_size);
 	origin = qp->origin;
 	berth_object_free(qp, &origin);
 	return 0;

@@ -72,13 +72,13 @@ struct berth_create_qp_req {
 struct berth_create_qp_resp {
 	__aligned_u64 mmap_offset;
 	__u32 mmap_size;
-	__u32 sq_offset;	/* bytes from the start of the mapping */
+	__u32 sq_offset;	/* these offsets: bytes from the start of the mapping */
 	__u32 sq_entries;	/* ring entries; max_send_wr (as returned) may be in use */
 	__u32 sq_stride;	/* bytes */
 	__u32 rq_offset;
 	__u32 rq_entries;	/* 0: the QP has an SRQ */
 	__u32 rq_stride;
-	__u32 reserved;
+	__u32 ring_offset;	/* of struct berth_qp_ring; QPs may share a mapping */
 };
 
 struct berth_create_srq_req {
@@ -94,7 +94,7 @@ struct berth_create_srq_resp {
 	__u32 reserved;
 };
 
-/* ---- queue pair rings: one mapping holds the header, the SQ and the RQ ---- */
+/* ---- queue pair rings: a mapping holds the header, the SQ and the RQ, of one QP or of several ---- */
 
 enum berth_ring_flags {
 	/* The kernel wants a doorbell after receives were posted (QP in error: flush them). */
@@ -102,7 +102,7 @@ enum berth_ring_flags {
 };
 
 /*
- * The first bytes of a QP's mapping. The process stores sq_prod and rq_prod with release after it
+ * The header of a QP's rings. The process stores sq_prod and rq_prod with release after it
  * wrote the entries; the kernel loads them with acquire. The process reads flags after a full
  * barrier that follows the store of rq_prod; the kernel writes flags, full barrier, reads rq_prod.
  * Modifying the QP to RESET sets both counters to 0.

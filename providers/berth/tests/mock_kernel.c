@@ -115,10 +115,11 @@ static int create_cq(struct ib_uverbs_ioctl_hdr *hdr)
 static int create_qp(struct ib_uverbs_ioctl_hdr *hdr)
 {
 	struct berth_create_qp_resp resp = {
-		.sq_offset = sizeof(struct berth_qp_ring),
+		.ring_offset = MOCK_QP_OFFSET,
+		.sq_offset = MOCK_QP_OFFSET + sizeof(struct berth_qp_ring),
 		.sq_entries = MOCK_SQ_ENTRIES,
 		.sq_stride = MOCK_SQ_STRIDE,
-		.rq_offset = sizeof(struct berth_qp_ring) + MOCK_SQ_ENTRIES * MOCK_SQ_STRIDE,
+		.rq_offset = MOCK_QP_OFFSET + sizeof(struct berth_qp_ring) + MOCK_SQ_ENTRIES * MOCK_SQ_STRIDE,
 		.rq_entries = MOCK_RQ_ENTRIES,
 		.rq_stride = MOCK_RQ_STRIDE,
 	};
@@ -128,7 +129,7 @@ static int create_qp(struct ib_uverbs_ioctl_hdr *hdr)
 	get(hdr, UVERBS_ATTR_CREATE_QP_CAP, &cap, sizeof(cap));
 	resp.mmap_size = resp.rq_offset + MOCK_RQ_ENTRIES * MOCK_RQ_STRIDE;
 	resp.mmap_offset = new_map(resp.mmap_size);
-	mock.qp_ring = maps[num_maps - 1];
+	mock.qp_ring = (struct berth_qp_ring *)((uint8_t *)maps[num_maps - 1] + MOCK_QP_OFFSET);
 	if (mock.short_map)
 		resp.mmap_size--;
 	put(hdr, UVERBS_ATTR_UHW_OUT, &resp, sizeof(resp));

@@ -15,6 +15,7 @@
 #define MOCK_CQ_ENTRIES		8
 #define MOCK_SQ_ENTRIES		8
 #define MOCK_RQ_ENTRIES		8
+#define MOCK_QP_OFFSET		2048	/* as of the second QP in a page */
 #define MOCK_SQ_STRIDE		(sizeof(struct berth_send_wqe) + 64)
 #define MOCK_RQ_STRIDE		(sizeof(struct berth_recv_wqe) + 64)
 #define MOCK_FD			0x5e1f

@@ -91,8 +91,7 @@ int berth_cq_create(struct ib_cq *ib, const struct ib_cq_init_attr *attr,
 	spin_lock_init(&cq->lock);
 	spin_lock_init(&cq->poll_lock);
 	cq->entries = roundup_pow_of_two(attr->cqe);
-	cq->shared = berth_shared_alloc(uctx ? &uctx->ib : NULL,
-					sizeof(*cq->ring) + cq->entries * sizeof(*cq->cqes));
+	cq->shared = berth_shared_alloc(uctx, sizeof(*cq->ring) + cq->entries * sizeof(*cq->cqes));
 	if (IS_ERR(cq->shared))
 		return PTR_ERR(cq->shared);
 	cq->ring = cq->shared->va;
@@ -158,8 +157,7 @@ int berth_cq_resize(struct ib_cq *ib, int cqe, struct ib_udata *udata)
 	if (cqe < 1 || cqe > BERTH_MAX_CQE || berth_udata_none(udata))
 		return -EINVAL;
 	resp.entries = roundup_pow_of_two(cqe);
-	shared = berth_shared_alloc(&uctx->ib,
-				    sizeof(*cq->ring) + resp.entries * sizeof(*cq->cqes));
+	shared = berth_shared_alloc(uctx, sizeof(*cq->ring) + resp.entries * sizeof(*cq->cqes));
 	if (IS_ERR(shared))
 		return PTR_ERR(shared);
 	resp.mmap_offset = berth_shared_mmap_offset(shared);

@@ -14,6 +14,7 @@
 #include "dm.h"
 #include "mr.h"
 #include "shared.h"
+#include "ucontext.h"
 
 #define UVERBS_MODULE_NAME berth
 #include <rdma/uverbs_named_ioctl.h>
@@ -65,7 +66,7 @@ struct ib_dm *berth_dm_alloc(struct ib_device *ib, struct ib_ucontext *uctx,
 		return ERR_PTR(-ENOMEM);
 	if (!charge(dev, size))
 		goto free_dm;
-	dm->shared = berth_shared_alloc(uctx, size);
+	dm->shared = berth_shared_alloc(berth_ucontext(uctx), size);
 	if (IS_ERR(dm->shared)) {
 		ret = PTR_ERR(dm->shared);
 		goto uncharge;

@@ -134,8 +134,7 @@ static int rings_alloc(struct berth_qp *qp, struct berth_create_qp_resp *resp)
 	u32 sq_offset = sizeof(struct berth_qp_ring);
 	u32 rq_offset = ALIGN(sq_offset + sq_bytes, 64);
 
-	qp->shared = berth_shared_alloc(qp->uctx ? &qp->uctx->ib : NULL,
-					PAGE_ALIGN(rq_offset + rq_bytes));
+	qp->shared = berth_shared_alloc_part(qp->uctx, rq_offset + rq_bytes);
 	if (IS_ERR(qp->shared))
 		return PTR_ERR(qp->shared);
 	qp->ring = qp->shared->va;
@@ -145,10 +144,11 @@ static int rings_alloc(struct berth_qp *qp, struct berth_create_qp_resp *resp)
 	*resp = (struct berth_create_qp_resp){
 		.mmap_offset = qp->uctx ? berth_shared_mmap_offset(qp->shared) : 0,
 		.mmap_size = qp->shared->size,
-		.sq_offset = sq_offset,
+		.ring_offset = qp->shared->offset,
+		.sq_offset = qp->shared->offset + sq_offset,
 		.sq_entries = qp->sq.entries,
 		.sq_stride = qp->sq.ring_stride,
-		.rq_offset = rq_offset,
+		.rq_offset = qp->shared->offset + rq_offset,
 		.rq_entries = qp->rq.entries,
 		.rq_stride = qp->rq.stride,
 	};

@@ -2,27 +2,75 @@
 /*
  * Memory that the kernel shares with one process, see shared.h.
  *
- * Process context throughout. A berth_shared of a process is counted by its rdma_user_mmap_entry:
- * one reference is the queue's, one more is held for the duration of an mmap call, and mmap_free
- * (berth_shared_mmap_free) runs when the last is dropped. A mapping itself holds no reference of
- * the entry but one of every page, taken by remap_vmalloc_range(): vfree() then leaves the pages to
- * the process until it unmaps them. So device removal needs to zap nothing here: a process keeps
- * rings that nobody serves. No locks of our own; the core serialises the table of entries.
+ * Process context throughout. A map of a process is counted by its rdma_user_mmap_entry: one
+ * reference is that of the pieces in it, one more is held for the duration of an mmap call, and
+ * mmap_free (berth_shared_mmap_free) runs when the last is dropped. A mapping itself holds no
+ * reference of the entry but one of every page, taken by remap_vmalloc_range(): vfree() then leaves
+ * the pages to the process until it unmaps them. So device removal needs to zap nothing here: a
+ * process keeps rings that nobody serves. The core serialises the table of entries; which pieces of
+ * a page are in use is under parts_mutex of the process's context.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include "shared.h"
+#include "ucontext.h"
 
-static struct berth_shared *shared_of(struct rdma_user_mmap_entry *entry)
+/* Fits a QP with queues of 16: a page has room for two. */
+#define PART	2048UL
+#define PARTS	(PAGE_SIZE / PART)
+
+struct berth_shared_map {
+	struct rdma_user_mmap_entry entry;
+	void *va;
+	size_t size;
+	struct berth_ucontext *uctx;	/* whose process may map it; NULL: nobody */
+	struct list_head node;		/* in uctx->parts: has room for further pieces */
+	unsigned long used;		/* a bit for each piece; 0: not divided */
+};
+
+static struct berth_shared_map *map_of(struct rdma_user_mmap_entry *entry)
 {
-	return container_of(entry, struct berth_shared, entry);
+	return container_of(entry, struct berth_shared_map, entry);
 }
 
-static void shared_release(struct berth_shared *shared)
+static void map_release(struct berth_shared_map *map)
 {
-	vfree(shared->va);
-	kfree(shared);
+	vfree(map->va);
+	kfree(map);
+}
+
+static void map_free(struct berth_shared_map *map)
+{
+	if (map->uctx)
+		rdma_user_mmap_entry_remove(&map->entry);
+	else
+		map_release(map);
+}
+
+static struct berth_shared_map *map_alloc(struct berth_ucontext *uctx, size_t size)
+{
+	struct berth_shared_map *map = kzalloc(sizeof(*map), GFP_KERNEL);
+	int ret = -ENOMEM;
+
+	if (!map)
+		return ERR_PTR(-ENOMEM);
+	INIT_LIST_HEAD(&map->node);
+	map->size = PAGE_ALIGN(size);
+	map->va = uctx ? vmalloc_user(map->size) : vzalloc(map->size);
+	if (!map->va)
+		goto release;
+	if (uctx) {
+		ret = rdma_user_mmap_entry_insert(&uctx->ib, &map->entry, map->size);
+		if (ret)
+			goto release;
+		map->uctx = uctx;
+	}
+	return map;
+
+release:
+	map_release(map);
+	return ERR_PTR(ret);
 }
 
 /**
@@ -31,32 +79,96 @@ static void shared_release(struct berth_shared *shared)
  * @size: in bytes, not 0; rounded up to pages.
  *
  * Context: process; sleeps.
- * Return: the memory, or ERR_PTR(-ENOMEM).
+ * Return: the memory, at the start of a mapping of its own; or ERR_PTR(-ENOMEM).
  */
-struct berth_shared *berth_shared_alloc(struct ib_ucontext *uctx, size_t size)
+struct berth_shared *berth_shared_alloc(struct berth_ucontext *uctx, size_t size)
+{
+	struct berth_shared *shared = kzalloc(sizeof(*shared), GFP_KERNEL);
+	struct berth_shared_map *map;
+
+	if (!shared)
+		return ERR_PTR(-ENOMEM);
+	map = map_alloc(uctx, size);
+	if (IS_ERR(map)) {
+		kfree(shared);
+		return ERR_CAST(map);
+	}
+	shared->va = map->va;
+	shared->size = map->size;
+	shared->map = map;
+	return shared;
+}
+
+/* A piece of a page that has room, or of a new one. */
+static int part_take(struct berth_ucontext *uctx, struct berth_shared *shared)
+{
+	struct berth_shared_map *map;
+	unsigned long part;
+
+	lockdep_assert_held(&uctx->parts_mutex);
+	map = list_first_entry_or_null(&uctx->parts, struct berth_shared_map, node);
+	if (!map) {
+		map = map_alloc(uctx, PAGE_SIZE);
+		if (IS_ERR(map))
+			return PTR_ERR(map);
+		list_add(&map->node, &uctx->parts);
+	}
+	part = find_first_zero_bit(&map->used, PARTS);
+	__set_bit(part, &map->used);
+	if (bitmap_full(&map->used, PARTS))
+		list_del_init(&map->node);
+	shared->offset = part * PART;
+	shared->va = map->va + shared->offset;
+	shared->size = map->size;
+	shared->map = map;
+	/* Of one that was here before. */
+	memset(shared->va, 0, PART);
+	return 0;
+}
+
+/**
+ * berth_shared_alloc_part - the same, for what may begin within a mapping
+ * @uctx: the process's context; NULL for a kernel consumer.
+ * @size: in bytes, not 0.
+ *
+ * Context: process; sleeps.
+ * Return: the memory, at shared->offset of a mapping that other pieces of @uctx may share; or
+ * ERR_PTR(-ENOMEM).
+ */
+struct berth_shared *berth_shared_alloc_part(struct berth_ucontext *uctx, size_t size)
 {
 	struct berth_shared *shared;
-	int ret = -ENOMEM;
+	int err;
 
+	if (!uctx || size > PART)
+		return berth_shared_alloc(uctx, size);
 	shared = kzalloc(sizeof(*shared), GFP_KERNEL);
 	if (!shared)
 		return ERR_PTR(-ENOMEM);
-	shared->size = PAGE_ALIGN(size);
-	shared->va = uctx ? vmalloc_user(shared->size) : vzalloc(shared->size);
-	if (!shared->va)
-		goto release;
-
-	if (uctx) {
-		ret = rdma_user_mmap_entry_insert(uctx, &shared->entry, shared->size);
-		if (ret)
-			goto release;
-		shared->mapped = true;
+	mutex_lock(&uctx->parts_mutex);
+	err = part_take(uctx, shared);
+	mutex_unlock(&uctx->parts_mutex);
+	if (err) {
+		kfree(shared);
+		return ERR_PTR(err);
 	}
 	return shared;
+}
 
-release:
-	shared_release(shared);
-	return ERR_PTR(ret);
+/* Returns whether it was the last piece. */
+static bool part_give(struct berth_shared_map *map, u32 offset)
+{
+	struct berth_ucontext *uctx = map->uctx;
+	bool last;
+
+	mutex_lock(&uctx->parts_mutex);
+	__clear_bit(offset / PART, &map->used);
+	last = !map->used;
+	list_del_init(&map->node);
+	if (!last)
+		list_add(&map->node, &uctx->parts);
+	mutex_unlock(&uctx->parts_mutex);
+	return last;
 }
 
 /**
@@ -69,10 +181,9 @@ void berth_shared_free(struct berth_shared *shared)
 {
 	if (IS_ERR_OR_NULL(shared))
 		return;
-	if (shared->mapped)
-		rdma_user_mmap_entry_remove(&shared->entry);
-	else
-		shared_release(shared);
+	if (!shared->map->used || part_give(shared->map, shared->offset))
+		map_free(shared->map);
+	kfree(shared);
 }
 
 /**
@@ -83,7 +194,7 @@ void berth_shared_free(struct berth_shared *shared)
  */
 u64 berth_shared_mmap_offset(const struct berth_shared *shared)
 {
-	return rdma_user_mmap_get_offset(&shared->entry);
+	return rdma_user_mmap_get_offset(&shared->map->entry);
 }
 
 /**
@@ -106,18 +217,18 @@ int berth_shared_mmap(struct ib_ucontext *uctx, struct vm_area_struct *vma)
 		return -EINVAL;
 
 	vm_flags_clear(vma, VM_MAYEXEC);
-	ret = remap_vmalloc_range(vma, shared_of(entry)->va, 0);
+	ret = remap_vmalloc_range(vma, map_of(entry)->va, 0);
 	rdma_user_mmap_entry_put(entry);
 	return ret;
 }
 
 /**
  * berth_shared_mmap_free - ib_device_ops.mmap_free: the last reference has gone
- * @entry: of a berth_shared.
+ * @entry: of a map.
  *
  * Context: process; sleeps.
  */
 void berth_shared_mmap_free(struct rdma_user_mmap_entry *entry)
 {
-	shared_release(shared_of(entry));
+	map_release(map_of(entry));
 }

@@ -36,8 +36,7 @@ static struct berth_shared *alloc_ring(struct ib_udata *udata, u32 entries, u32 
 {
 	struct berth_ucontext *uctx = rdma_udata_to_drv_context(udata, struct berth_ucontext, ib);
 
-	return berth_shared_alloc(uctx ? &uctx->ib : NULL,
-				  sizeof(struct berth_srq_ring) + (size_t)entries * stride);
+	return berth_shared_alloc(uctx, sizeof(struct berth_srq_ring) + (size_t)entries * stride);
 }
 
 static int tell_ring(const struct berth_srq *srq, struct ib_udata *udata)

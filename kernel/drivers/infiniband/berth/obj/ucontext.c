@@ -40,6 +40,8 @@ int berth_ucontext_alloc(struct ib_ucontext *ib, struct ib_udata *udata)
 				       req.abi_min, req.abi_max, BERTH_ABI_VERSION);
 		return -EPROTO;
 	}
+	mutex_init(&berth_ucontext(ib)->parts_mutex);
+	INIT_LIST_HEAD(&berth_ucontext(ib)->parts);
 	return berth_udata_copy_out(udata, &resp, sizeof(resp));
 }
 
@@ -51,6 +53,7 @@ int berth_ucontext_alloc(struct ib_ucontext *ib, struct ib_udata *udata)
  */
 void berth_ucontext_dealloc(struct ib_ucontext *ib)
 {
+	WARN_ON_ONCE(!list_empty(&berth_ucontext(ib)->parts));
 }
 
 /**

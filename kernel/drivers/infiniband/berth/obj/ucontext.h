@@ -3,11 +3,14 @@
 #ifndef BERTH_OBJ_UCONTEXT_H
 #define BERTH_OBJ_UCONTEXT_H
 
+#include <linux/mutex.h>
 #include <rdma/ib_verbs.h>
 #include "doorbell.h"
 
 struct berth_ucontext {
 	struct ib_ucontext ib;
+	struct mutex parts_mutex;
+	struct list_head parts;		/* pages with room for further rings (shared.c) */
 };
 
 static inline struct berth_ucontext *berth_ucontext(struct ib_ucontext *ib)
