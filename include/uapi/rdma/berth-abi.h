@@ -134,6 +134,7 @@ enum berth_wr_opcode {
 	BERTH_WR_LOCAL_INV,
 	BERTH_WR_BIND_MW,
 	BERTH_WR_REG_MR,	/* kernel consumers only */
+	BERTH_WR_ATOMIC_WRITE,	/* 8 bytes, also inline whatever the QP's limit */
 };
 
 enum berth_wr_flags {

@@ -253,6 +253,25 @@ int berth_landing_atomic(struct berth_segs word, enum berth_atomic_op op, u64 op
 }
 
 /**
+ * berth_landing_store64 - write a 64-bit word at once
+ * @dev: for counters
+ * @word: one segment of 8 bytes
+ * @value: its bytes as they shall lie in memory
+ *
+ * Context: RCU read side. Return: 0, -EAGAIN, -EKEYREVOKED; -EINVAL: misaligned in memory.
+ */
+int berth_landing_store64(struct berth_dev *dev, struct berth_segs word, u64 value)
+{
+	const struct place p = place_at(word, 0);
+	int ret;
+
+	ret = berth_window_store64(word.seg->window, word.seg->offset, value);
+	if (!ret)
+		count_landed(dev, &p, sizeof(value));
+	return ret;
+}
+
+/**
  * berth_landing_from_skb - copy payload of a packet into segments
  * @dev: for counters
  * @dst: segments

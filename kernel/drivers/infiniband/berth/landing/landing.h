@@ -47,6 +47,7 @@ int berth_landing_scatter(struct berth_dev *dev, struct berth_segs dst, u32 offs
 			  const void *src, u32 length);
 int berth_landing_atomic(struct berth_segs word, enum berth_atomic_op op, u64 operand, u64 compare,
 			 u64 *old);
+int berth_landing_store64(struct berth_dev *dev, struct berth_segs word, u64 value);
 int berth_landing_from_skb(struct berth_dev *dev, struct berth_segs dst, u32 offset,
 			   struct berth_cursor *src, u32 length);
 int berth_landing_copy(struct berth_dev *dev, struct berth_segs dst, u32 dst_offset,
