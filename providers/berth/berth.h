@@ -37,6 +37,7 @@ struct berth_qp_leaf {
 struct berth_context {
 	struct verbs_context vctx;
 	int doorbell_fd;
+	uint32_t null_lkey;		/* 0: the kernel has none */
 	bool single_threaded;		/* BERTH_SINGLE_THREADED in the environment */
 	pthread_mutex_t qp_table_lock;	/* writers of qp_table; pollers read without it */
 	struct berth_qp_leaf *qp_table[BERTH_QPN_ROOT_SIZE];	/* leaves live as long as this */
@@ -239,6 +240,7 @@ struct ibv_mr *berth_reg_dmabuf_mr(struct ibv_pd *ibpd, uint64_t offset, size_t 
 				   uint64_t iova, int fd, int access);
 int berth_rereg_mr(struct verbs_mr *vmr, int flags, struct ibv_pd *ibpd, void *addr, size_t length,
 		   int access);
+struct ibv_mr *berth_alloc_null_mr(struct ibv_pd *ibpd);
 int berth_dereg_mr(struct verbs_mr *vmr);
 
 /* dm.c */

@@ -169,7 +169,7 @@ struct verbs_context_ops {
 	VERBS_UNUSED_OP(advise_mr);
 	struct ibv_dm *(*alloc_dm)(struct ibv_context *context, struct ibv_alloc_dm_attr *attr);
 	struct ibv_mw *(*alloc_mw)(struct ibv_pd *pd, enum ibv_mw_type type);
-	VERBS_UNUSED_OP(alloc_null_mr);
+	struct ibv_mr *(*alloc_null_mr)(struct ibv_pd *pd);
 	struct ibv_pd *(*alloc_parent_domain)(struct ibv_context *context,
 					      struct ibv_parent_domain_init_attr *attr);
 	struct ibv_pd *(*alloc_pd)(struct ibv_context *context);
@@ -361,6 +361,7 @@ int ibv_cmd_destroy_qp(struct ibv_qp *qp);
 	static_assert(offsetof(struct verbs_context_ops, op) == (slot) * sizeof(void *), \
 		      "private ABI 34: " #op)
 VERBS_ASSERT_OP(alloc_dm, 1);
+VERBS_ASSERT_OP(alloc_null_mr, 3);
 VERBS_ASSERT_OP(alloc_parent_domain, 4);
 VERBS_ASSERT_OP(alloc_pd, 5);
 VERBS_ASSERT_OP(attach_mcast, 9);

@@ -119,6 +119,7 @@ static void check_ops(struct verbs_context *vctx)
 	SAME(pub->_compat_dereg_mr, dereg_mr);
 	SAME(vctx->alloc_dm, alloc_dm);
 	SAME(pub->_compat_resize_cq, resize_cq);
+	SAME(vctx->alloc_null_mr, alloc_null_mr);
 	SAME(vctx->alloc_parent_domain, alloc_parent_domain);
 	SAME(vctx->alloc_td, alloc_td);
 	SAME(vctx->dealloc_td, dealloc_td);

@@ -592,6 +592,27 @@ static void reg_dmabuf__passes_all(void)
 	tear_down(&s);
 }
 
+/* No call to the kernel: its key is known from opening, or there is none. */
+static void null_mr__is_a_key(void)
+{
+	struct ibv_mr *mr;
+	struct setup s;
+
+	set_up(&s, 0, false);
+	errno = 0;
+	CHECK(!ibv_alloc_null_mr(s.pd) && errno == EOPNOTSUPP);
+	tear_down(&s);
+
+	mock.null_lkey = 0x77;
+	set_up(&s, 0, false);
+	mr = ibv_alloc_null_mr(s.pd);
+	CHECK(mr && mr->lkey == 0x77 && !mr->rkey && mr->pd == s.pd && mr->context == s.ctx);
+	CHECK(ibv_rereg_mr(mr, IBV_REREG_MR_CHANGE_ACCESS, NULL, NULL, 0, 0));
+	CHECK(!ibv_dereg_mr(mr));
+	tear_down(&s);
+	mock.null_lkey = 0;
+}
+
 int main(void)
 {
 	struct verbs_device *vdev;
@@ -621,6 +642,7 @@ int main(void)
 #endif
 	cq_ex__reads_in_place();
 	reg_dmabuf__passes_all();
+	null_mr__is_a_key();
 
 	driver->uninit_device(vdev);
 	return checks_report("queue_test");
