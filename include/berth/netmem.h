@@ -251,6 +251,20 @@ int berth_window_atomic64(struct berth_window *w, u64 off, enum berth_atomic_op 
 			  u64 compare, u64 *old);
 
 /**
+ * berth_window_store64() - write a 64-bit word at once
+ * @w: the window.
+ * @off: offset of the word; the address it leads to must be a multiple of 8.
+ * @word: its eight bytes as they shall lie in memory.
+ *
+ * Nobody sees a part of the word, and who sees it sees all that was written before in this context.
+ * In I/O memory one write of 64 bits and no read; atomic against berth_window_atomic64() in either.
+ *
+ * Context: RCU read side; does not sleep.
+ * Return: 0; -EINVAL when misaligned; else as berth_window_write().
+ */
+int berth_window_store64(struct berth_window *w, u64 off, u64 word);
+
+/**
  * berth_window_page() - the page behind an offset, for zero-copy sends
  * @w: the window.
  * @off: offset in the window.

@@ -87,6 +87,7 @@ static void free_context(struct ibv_context *ibctx)
 static const struct verbs_context_ops context_ops = {
 	.alloc_dm = berth_alloc_dm,
 	.alloc_mw = berth_alloc_mw,
+	.alloc_null_mr = berth_alloc_null_mr,
 	.alloc_parent_domain = berth_alloc_parent_domain,
 	.alloc_pd = berth_alloc_pd,
 	.attach_mcast = ibv_cmd_attach_mcast,
@@ -151,6 +152,7 @@ static int connect_kernel(struct berth_context *ctx)
 		return ret;
 	if (resp.drv.abi != BERTH_ABI_VERSION)
 		return EPROTO;
+	ctx->null_lkey = resp.drv.null_lkey;
 
 	ctx->doorbell_fd = berth_open_doorbell(&ctx->vctx.context);
 	if (ctx->doorbell_fd < 0)

@@ -37,6 +37,7 @@ struct berth_qp_leaf {
 struct berth_context {
 	struct verbs_context vctx;
 	int doorbell_fd;
+	uint32_t null_lkey;		/* 0: the kernel has none */
 	bool single_threaded;		/* BERTH_SINGLE_THREADED in the environment */
 	pthread_mutex_t qp_table_lock;	/* writers of qp_table; pollers read without it */
 	struct berth_qp_leaf *qp_table[BERTH_QPN_ROOT_SIZE];	/* leaves live as long as this */
@@ -240,6 +241,7 @@ struct ibv_mr *berth_reg_dmabuf_mr(struct ibv_pd *ibpd, uint64_t offset, size_t 
 				   uint64_t iova, int fd, int access);
 int berth_rereg_mr(struct verbs_mr *vmr, int flags, struct ibv_pd *ibpd, void *addr, size_t length,
 		   int access);
+struct ibv_mr *berth_alloc_null_mr(struct ibv_pd *ibpd);
 int berth_dereg_mr(struct verbs_mr *vmr);
 
 /* dm.c */
@@ -289,14 +291,15 @@ int berth_destroy_qp(struct ibv_qp *ibqp);
 	 IBV_QP_EX_WITH_SEND | IBV_QP_EX_WITH_SEND_WITH_IMM |		\
 	 IBV_QP_EX_WITH_RDMA_READ | IBV_QP_EX_WITH_SEND_WITH_INV |	\
 	 IBV_QP_EX_WITH_ATOMIC_CMP_AND_SWP | IBV_QP_EX_WITH_ATOMIC_FETCH_AND_ADD | \
-	 IBV_QP_EX_WITH_LOCAL_INV | IBV_QP_EX_WITH_BIND_MW)
+	 IBV_QP_EX_WITH_LOCAL_INV | IBV_QP_EX_WITH_BIND_MW |		\
+	 VERBS_QP_EX_WITH_ATOMIC_WRITE)
 
 #define BERTH_UD_SEND_OPS	(IBV_QP_EX_WITH_SEND | IBV_QP_EX_WITH_SEND_WITH_IMM)
 
 int berth_post_send(struct ibv_qp *ibqp, struct ibv_send_wr *wr, struct ibv_send_wr **bad_wr);
 int berth_post_recv(struct ibv_qp *ibqp, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad_wr);
 int berth_post_srq_recv(struct ibv_srq *ibsrq, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad_wr);
-void berth_qp_set_wr_ops(struct ibv_qp_ex *qp, uint64_t send_ops);
+void berth_qp_set_wr_ops(struct verbs_qp *vqp, uint64_t send_ops);
 
 /* enum ibv_send_flags to enum berth_wr_flags: the fence moves, the others have one step less. */
 #define BERTH_SEND_FLAGS \

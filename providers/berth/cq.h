@@ -57,6 +57,7 @@ static inline enum ibv_wc_opcode cqe_wc_opcode(const struct berth_cqe *cqe)
 		[BERTH_WR_FETCH_ADD] = IBV_WC_FETCH_ADD,
 		[BERTH_WR_LOCAL_INV] = IBV_WC_LOCAL_INV,
 		[BERTH_WR_BIND_MW] = IBV_WC_BIND_MW,
+		[BERTH_WR_ATOMIC_WRITE] = VERBS_WC_ATOMIC_WRITE,
 	};
 
 	if (cqe->flags & BERTH_CQE_RECV)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 /*
  * Memory regions. All state is in the kernel; here are only the objects
- * that libibverbs hands to the application. Control path, no locks.
+ * that libibverbs hands to the application. A null region is nothing in the kernel but a key that it
+ * knows. Control path, no locks.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -65,10 +66,35 @@ int berth_rereg_mr(struct verbs_mr *vmr, int flags, struct ibv_pd *ibpd, void *a
 				sizeof(cmd), &resp, sizeof(resp));
 }
 
+struct ibv_mr *berth_alloc_null_mr(struct ibv_pd *ibpd)
+{
+	struct berth_context *ctx = to_bctx(ibpd->context);
+	struct verbs_mr *vmr;
+
+	if (!ctx->null_lkey) {
+		errno = EOPNOTSUPP;
+		return NULL;
+	}
+	vmr = calloc(1, sizeof(*vmr));
+	if (!vmr)
+		return NULL;
+
+	vmr->ibv_mr.context = ibpd->context;
+	vmr->ibv_mr.pd = ibpd;
+	vmr->ibv_mr.length = SIZE_MAX;
+	vmr->ibv_mr.lkey = ctx->null_lkey;
+	vmr->mr_type = IBV_MR_TYPE_NULL_MR;
+	return &vmr->ibv_mr;
+}
+
 int berth_dereg_mr(struct verbs_mr *vmr)
 {
 	int ret;
 
+	if (vmr->mr_type == IBV_MR_TYPE_NULL_MR) {
+		free(vmr);
+		return 0;
+	}
 	ret = berth_destroyed(ibv_cmd_dereg_mr(vmr));
 	if (!ret)
 		free(vmr);

@@ -18,6 +18,14 @@
 
 #include <infiniband/driver.h>
 
+enum {
+	VERBS_WC_ATOMIC_WRITE = IBV_WC_ATOMIC_WRITE,
+	VERBS_WR_ATOMIC_WRITE = IBV_WR_ATOMIC_WRITE,
+	VERBS_QP_EX_WITH_ATOMIC_WRITE = IBV_QP_EX_WITH_ATOMIC_WRITE,
+};
+
+typedef __typeof__(((struct ibv_qp_ex *)0)->wr_atomic_write) verbs_atomic_write_fn;
+
 #else
 
 #include <assert.h>
@@ -143,6 +151,16 @@ enum verbs_qp_mask {
 	VERBS_QP_EX = 1 << 1,
 };
 
+/* Public, but newer than the oldest headers that this is built with: release 44. */
+enum {
+	VERBS_WC_ATOMIC_WRITE = 9,		/* IBV_WC_ATOMIC_WRITE */
+	VERBS_WR_ATOMIC_WRITE = 15,		/* IBV_WR_ATOMIC_WRITE */
+	VERBS_QP_EX_WITH_ATOMIC_WRITE = 1 << 12,	/* IBV_QP_EX_WITH_ATOMIC_WRITE */
+};
+
+typedef void (*verbs_atomic_write_fn)(struct ibv_qp_ex *qp, uint32_t rkey, uint64_t remote_addr,
+				      const void *atomic_wr);
+
 /* ---- operations of a context; the order and number of the slots are the ABI ---- */
 
 #define VERBS_UNUSED_OP(name) void (*name)(void)
@@ -151,7 +169,7 @@ struct verbs_context_ops {
 	VERBS_UNUSED_OP(advise_mr);
 	struct ibv_dm *(*alloc_dm)(struct ibv_context *context, struct ibv_alloc_dm_attr *attr);
 	struct ibv_mw *(*alloc_mw)(struct ibv_pd *pd, enum ibv_mw_type type);
-	VERBS_UNUSED_OP(alloc_null_mr);
+	struct ibv_mr *(*alloc_null_mr)(struct ibv_pd *pd);
 	struct ibv_pd *(*alloc_parent_domain)(struct ibv_context *context,
 					      struct ibv_parent_domain_init_attr *attr);
 	struct ibv_pd *(*alloc_pd)(struct ibv_context *context);
@@ -343,6 +361,7 @@ int ibv_cmd_destroy_qp(struct ibv_qp *qp);
 	static_assert(offsetof(struct verbs_context_ops, op) == (slot) * sizeof(void *), \
 		      "private ABI 34: " #op)
 VERBS_ASSERT_OP(alloc_dm, 1);
+VERBS_ASSERT_OP(alloc_null_mr, 3);
 VERBS_ASSERT_OP(alloc_parent_domain, 4);
 VERBS_ASSERT_OP(alloc_pd, 5);
 VERBS_ASSERT_OP(attach_mcast, 9);
@@ -426,32 +445,47 @@ static inline void verbs_qp_prepare(struct verbs_qp *vqp)
  * @ex: it has them
  *
  * Creating a QP stores 0 into the mask, and into nothing else behind the common part: the slot
- * whose low half is no longer all ones is the mask. The others are operations that this provider
- * does not offer, or nothing.
+ * whose low half is no longer all ones is the mask. Those before it are operations, which are left
+ * empty, those behind it nothing.
  *
- * Return: false when no such slot was found (a libibverbs that this file does not know).
+ * Return: how many operations this libibverbs knows behind the common part (wr_atomic_write,
+ * wr_flush); -1 when no mask was found (a libibverbs that this file does not know).
  */
-static inline bool verbs_qp_mark_ex(struct verbs_qp *vqp, bool ex)
+static inline int verbs_qp_mark_ex(struct verbs_qp *vqp, bool ex)
 {
 #ifdef BERTH_IN_RDMA_CORE
 	if (ex)
 		vqp->comp_mask |= VERBS_QP_EX;
-	return true;
+	return 1;
 #else
 	const uint32_t mask = ex ? VERBS_QP_EX : 0;
-	bool found = false;
+	int found = -1;
 	uint32_t low;
-	unsigned int i;
+	int i;
 
-	for (i = 0; i < sizeof(vqp->tail) / sizeof(vqp->tail[0]); i++) {
+	for (i = 0; i < (int)(sizeof(vqp->tail) / sizeof(vqp->tail[0])); i++) {
 		memcpy(&low, &vqp->tail[i], sizeof(low));
 		vqp->tail[i] = 0;
 		if (low)
 			continue;
 		memcpy(&vqp->tail[i], &mask, sizeof(mask));
-		found = true;
+		found = i;
 	}
 	return found;
+#endif
+}
+
+/**
+ * verbs_qp_set_atomic_write - offer ibv_wr_atomic_write
+ * @vqp: a QP for which verbs_qp_mark_ex() returned more than 0
+ * @fn: the operation
+ */
+static inline void verbs_qp_set_atomic_write(struct verbs_qp *vqp, verbs_atomic_write_fn fn)
+{
+#ifdef BERTH_IN_RDMA_CORE
+	vqp->qp_ex.wr_atomic_write = fn;
+#else
+	memcpy(&vqp->tail[0], &fn, sizeof(fn));
 #endif
 }
 

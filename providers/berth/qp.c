@@ -223,6 +223,7 @@ struct ibv_qp *berth_create_qp_ex(struct ibv_context *ibctx, struct ibv_qp_init_
 	uint32_t mask = attr->comp_mask;
 	struct berth_origin origin;
 	struct berth_qp *qp;
+	int more_ops;
 	int ret;
 
 	ret = qp_check_attr(attr);
@@ -244,13 +245,17 @@ struct ibv_qp *berth_create_qp_ex(struct ibv_context *ibctx, struct ibv_qp_init_
 	if (ret)
 		goto free_qp;
 	ret = EPROTO;
-	if (!verbs_qp_mark_ex(&qp->vqp, ex))
+	more_ops = verbs_qp_mark_ex(&qp->vqp, ex);
+	if (more_ops < 0)
+		goto destroy_kernel_qp;
+	ret = EOPNOTSUPP;
+	if (ex && attr->send_ops_flags & VERBS_QP_EX_WITH_ATOMIC_WRITE && !more_ops)
 		goto destroy_kernel_qp;
 	ret = qp_map(qp, ibctx->cmd_fd, &resp.drv, &attr->cap);
 	if (ret)
 		goto destroy_kernel_qp;
 	if (ex)
-		berth_qp_set_wr_ops(&qp->vqp.qp_ex, attr->send_ops_flags);
+		berth_qp_set_wr_ops(&qp->vqp, attr->send_ops_flags);
 	ret = qp_table_add(ctx, qp);
 	if (ret)
 		goto unmap_rings;

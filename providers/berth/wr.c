@@ -37,6 +37,7 @@ static const struct send_op send_ops[] = {
 	[IBV_WR_BIND_MW] = { BERTH_WR_BIND_MW, SEND_BIND | SEND_NO_DATA },
 	[IBV_WR_LOCAL_INV] = { BERTH_WR_LOCAL_INV, SEND_EX | SEND_NO_DATA },
 	[IBV_WR_SEND_WITH_INV] = { BERTH_WR_SEND_INV, SEND_EX },
+	[VERBS_WR_ATOMIC_WRITE] = { BERTH_WR_ATOMIC_WRITE, SEND_RDMA },
 };
 
 static inline int put_sges(struct berth_send_wqe *wqe, const struct ibv_sge *sges, uint32_t n)

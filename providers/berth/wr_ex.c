@@ -86,6 +86,21 @@ static void wr_atomic_fetch_add(struct ibv_qp_ex *ibqp, uint32_t rkey, uint64_t 
 	wr_atomic(ibqp, BERTH_WR_FETCH_ADD, rkey, remote_addr, add, 0);
 }
 
+/* The eight bytes travel inline, for which there is room in any queue. */
+static void wr_atomic_write(struct ibv_qp_ex *ibqp, uint32_t rkey, uint64_t remote_addr,
+			    const void *atomic_wr)
+{
+	struct berth_send_wqe *wqe = wr_begin(ibqp, BERTH_WR_ATOMIC_WRITE);
+
+	if (berth_unlikely(!wqe))
+		return;
+	wqe->rkey = rkey;
+	wqe->remote_addr = remote_addr;
+	wqe->flags |= BERTH_WR_INLINE;
+	wqe->inline_len = 8;
+	memcpy(wqe + 1, atomic_wr, 8);
+}
+
 static void wr_bind_mw(struct ibv_qp_ex *ibqp, struct ibv_mw *mw, uint32_t rkey,
 		       const struct ibv_mw_bind_info *info)
 {
@@ -262,11 +277,13 @@ static void wr_abort(struct ibv_qp_ex *ibqp)
 
 /**
  * berth_qp_set_wr_ops - offer the ibv_wr_* interface
- * @ibqp: a new QP
+ * @vqp: a new QP, marked
  * @send_ops: enum ibv_qp_create_send_ops_flags, a part of BERTH_SEND_OPS
  */
-void berth_qp_set_wr_ops(struct ibv_qp_ex *ibqp, uint64_t send_ops)
+void berth_qp_set_wr_ops(struct verbs_qp *vqp, uint64_t send_ops)
 {
+	struct ibv_qp_ex *ibqp = &vqp->qp_ex;
+
 	ibqp->wr_start = wr_start;
 	ibqp->wr_complete = wr_complete;
 	ibqp->wr_abort = wr_abort;
@@ -280,6 +297,8 @@ void berth_qp_set_wr_ops(struct ibv_qp_ex *ibqp, uint64_t send_ops)
 		ibqp->wr_atomic_cmp_swp = wr_atomic_cmp_swp;
 	if (send_ops & IBV_QP_EX_WITH_ATOMIC_FETCH_AND_ADD)
 		ibqp->wr_atomic_fetch_add = wr_atomic_fetch_add;
+	if (send_ops & VERBS_QP_EX_WITH_ATOMIC_WRITE)
+		verbs_qp_set_atomic_write(vqp, wr_atomic_write);
 	if (send_ops & IBV_QP_EX_WITH_BIND_MW)
 		ibqp->wr_bind_mw = wr_bind_mw;
 	if (send_ops & IBV_QP_EX_WITH_LOCAL_INV)

@@ -197,6 +197,8 @@ void test_bounds(struct nt *t)
 	CHECK(t, err == -ERANGE, "atomic at the end: %d", err);
 	err = berth_window_atomic64(w, size - 4, BERTH_ATOMIC_FETCH_ADD, 1, 0, &old);
 	CHECK(t, err == -ERANGE, "atomic across the end: %d", err);
+	err = berth_window_store64(w, size - 4, 1);
+	CHECK(t, err == -ERANGE, "store across the end: %d", err);
 	rcu_read_unlock();
 	CHECK(t, !nt_write(w, size, buf, 0), "0 bytes at the end are inside");
 	CHECK(t, !nt_read(w, size - sizeof(buf), buf, sizeof(buf)), "read of the last bytes");
@@ -241,6 +243,15 @@ void test_atomic(struct nt *t)
 	CHECK(t, guard[0] == ~0ULL && guard[1] == 5 && guard[2] == ~0ULL,
 	      "memory is %#llx %#llx %#llx", guard[0], guard[1], guard[2]);
 	rcu_read_lock();
+	err = berth_window_store64(w, 4096 + 8, b);
+	CHECK(t, !err, "store: error %d", err);
+	rcu_read_unlock();
+	CHECK(t, !nt_read(w, 4096, guard, sizeof(guard)), "read");
+	CHECK(t, guard[0] == ~0ULL && guard[1] == b && guard[2] == ~0ULL,
+	      "after the store memory is %#llx %#llx %#llx", guard[0], guard[1], guard[2]);
+	rcu_read_lock();
+	err = berth_window_store64(w, 4096 + 4, 1);
+	CHECK(t, err == -EINVAL, "misaligned store: %d", err);
 	err = berth_window_atomic64(w, 4097, BERTH_ATOMIC_SWAP, 1, 0, &old);
 	CHECK(t, err == -EINVAL, "misaligned: %d", err);
 	err = berth_window_atomic64(w, 4096, BERTH_ATOMIC_SWAP + 1, 1, 0, &old);

@@ -10,7 +10,7 @@
 set -uo pipefail
 # shellcheck source=tests/verbs/guest-lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"
-need_programs rc_data rc_atomic ud_data
+need_programs rc_data rc_atomic rc_atomic_write ud_data
 cleanup() {
 	no_dev rxe9 || rdma link delete rxe9
 	link_down
@@ -50,6 +50,12 @@ run_verbs_as '' 'rxe/requests/' rc_data --dev rxe9 --peer bt0 \
 	--filter 'ring_wrap/wire/16' --filter 'batch/wire'
 run_verbs_as '' 'rxe/responds/atomic/' rc_atomic --dev bt0 --peer rxe9 --filter '[vlsm]*/wire/host'
 run_verbs_as '' 'rxe/requests/atomic/' rc_atomic --dev rxe9 --peer bt0 --filter '[vlsm]*/wire/host'
+words=(--filter 'atomic_write/ex/wire/host' --filter 'atomic_write/stream/wire/host'
+	--filter 'atomic_write/behind/wire/host' --filter 'atomic_write/whole/wire/host')
+run_verbs_as '' 'rxe/responds/' rc_atomic_write --dev bt0 --peer rxe9 "${words[@]}" \
+	--filter 'atomic_write/values/wire/*' --filter 'atomic_write/refused/misaligned/wire'
+run_verbs_as '' 'rxe/requests/' rc_atomic_write --dev rxe9 --peer bt0 "${words[@]}" \
+	--filter 'atomic_write/ex/wire/bar'
 datagrams=(--filter 'ud/lengths/host/wire' --filter 'ud/lengths/ipv6/wire' --filter 'ud/imm/wire'
 	--filter 'ud/pieces/wire' --filter 'ud/inline/wire' --filter 'ud/batch/wire' --filter 'ud/answer/wire')
 run_verbs_as ud/ 'rxe/datagrams/receives/' ud_data --dev bt0 --peer rxe9 "${datagrams[@]}"

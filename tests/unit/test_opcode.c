@@ -52,6 +52,7 @@ static const struct expectation expected[] = {
 	{ 0x14, 40, ATOMIC, "t",  "q<>" },
 	{ 0x16, 16, SEND,   "v",  "q>Pc" },
 	{ 0x17, 16, SEND,   "v",  "q<>pc" },
+	{ 0x1d, 28, ATOMIC, "r",  "q<>P" },
 	{ 0x64, 20, SEND,   "d",  "q<>pcu" },
 	{ 0x65, 24, SEND,   "di", "q<>pcu" },
 };
@@ -155,6 +156,7 @@ static void opcode_pick__single_packets(void **state)
 		{ BERTH_KIND_READ_REQUEST, 0x0c }, { BERTH_KIND_CMP_SWAP, 0x13 },
 		{ BERTH_KIND_FETCH_ADD, 0x14 }, { BERTH_KIND_ACK, 0x11 },
 		{ BERTH_KIND_ATOMIC_ACK, 0x12 }, { BERTH_KIND_UD_SEND, 0x64 },
+		{ BERTH_KIND_ATOMIC_WRITE, 0x1d },
 	};
 
 	for (size_t i = 0; i < sizeof(single) / sizeof(single[0]); i++) {

@@ -128,6 +128,23 @@ static void packet_build__known_bytes_compare_swap(void **state)
 	assert_memory_equal(got, want, 40);
 }
 
+/* As rdma_rxe sends it: the RETH of a WRITE of eight bytes, then those. */
+static void packet_build__known_bytes_atomic_write(void **state)
+{
+	static const u8 want[28] = {
+		0x1d, 0x80, 0x80, 0x01, 0x00, 0xab, 0xcd, 0xef, 0x80, 0x87, 0x65, 0x43,
+		0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0xde, 0xad, 0xbe, 0xef,
+		0x00, 0x00, 0x00, 0x08,
+	};
+	struct berth_packet pkt = sample(BERTH_RC_ATOMIC_WRITE);
+	u8 got[BERTH_HDR_MAX];
+
+	pkt.dma_len = 8;
+	pkt.payload_len = 8;
+	assert_int_equal(berth_packet_build(&pkt, got, sizeof(got)), 28);
+	assert_memory_equal(got, want, 28);
+}
+
 static void packet__every_opcode_there_and_back(void **state)
 {
 	for (int v = 0; v < 256; v++) {
@@ -350,6 +367,7 @@ int main(void)
 		cmocka_unit_test(packet_build__known_bytes_atomic_ack),
 		cmocka_unit_test(packet_build__known_bytes_ud_imm),
 		cmocka_unit_test(packet_build__known_bytes_compare_swap),
+		cmocka_unit_test(packet_build__known_bytes_atomic_write),
 		cmocka_unit_test(packet__every_opcode_there_and_back),
 		cmocka_unit_test(packet__every_flag_there_and_back),
 		cmocka_unit_test(packet_build__cuts_numbers_to_24_bits),

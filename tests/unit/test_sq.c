@@ -169,7 +169,8 @@ static void check_refused(enum ib_wc_status status)
 static void sq_fetch__what_a_wqe_may_not_say(void **state)
 {
 	for (int op = 0; op < 256; op++) {
-		bool known = op >= BERTH_WR_SEND && op <= BERTH_WR_READ;
+		bool known = (op >= BERTH_WR_SEND && op <= BERTH_WR_READ) ||
+			     op == BERTH_WR_ATOMIC_WRITE;
 		/* Those of fixed length have tests of their own. */
 		if (op > BERTH_WR_READ && op <= BERTH_WR_FETCH_ADD)
 			continue;
@@ -257,6 +258,47 @@ static void sq_fetch__atomics_take_eight_bytes(void **state)
 	qp.sq.max_rd_atomic = 0;
 	post(BERTH_WR_FETCH_ADD, 1, 8);
 	check_refused(IB_WC_LOC_QP_OP_ERR);
+}
+
+/* ATOMIC WRITE reads its word from a list or from the entry, where every queue has room for it. */
+static void sq_fetch__atomic_write_takes_eight_bytes(void **state)
+{
+	struct berth_send_wqe *wqe;
+
+	post(BERTH_WR_ATOMIC_WRITE, 2, 4);
+	check_refused(IB_WC_SUCCESS);
+	post(BERTH_WR_ATOMIC_WRITE, 1, 16);
+	check_refused(IB_WC_LOC_LEN_ERR);
+	post(BERTH_WR_ATOMIC_WRITE, 0, 0);
+	check_refused(IB_WC_LOC_LEN_ERR);
+	qp.sq.max_inline = 0;
+	for (u32 len = 0; len <= 9; len++) {
+		wqe = post(BERTH_WR_ATOMIC_WRITE, 0, 0);
+		wqe->flags = BERTH_WR_INLINE;
+		wqe->inline_len = len;
+		memset(wqe + 1, 0xc3, len);
+		assert_true(berth_sq_fetch(&qp));
+		assert_int_equal(fetched()->status, len == 8 ? IB_WC_SUCCESS :
+				 len == 9 ? IB_WC_LOC_QP_OP_ERR : IB_WC_LOC_LEN_ERR);
+		if (len == 8)
+			assert_memory_equal(fetched()->sge, wqe + 1, 8);
+		qp.sq.tail = qp.sq.next = qp.sq.head;
+	}
+	qp.sq.max_rd_atomic = 0;
+	post(BERTH_WR_ATOMIC_WRITE, 1, 8);
+	check_refused(IB_WC_LOC_QP_OP_ERR);
+}
+
+/* A queue that asked for neither lists nor inline data has the room all the same. */
+static void sq_init__room_for_a_word(void **state)
+{
+	const struct ib_qp_cap cap = { .max_send_wr = 1 };
+	struct berth_qp other = { 0 };
+
+	assert_int_equal(berth_sq_init(&other, &cap), 0);
+	assert_true(other.sq.ring_stride >= sizeof(struct berth_send_wqe) + 8);
+	assert_true(other.sq.slot_stride >= sizeof(struct berth_swqe) + 8);
+	berth_sq_fini(&other);
 }
 
 static void sq_fetch__local_operations_carry_no_data(void **state)
@@ -349,6 +391,8 @@ int main(void)
 		CASE(sq_fetch__length_of_the_list),
 		CASE(sq_fetch__inline),
 		CASE(sq_fetch__atomics_take_eight_bytes),
+		CASE(sq_fetch__atomic_write_takes_eight_bytes),
+		CASE(sq_init__room_for_a_word),
 		CASE(sq_fetch__local_operations_carry_no_data),
 		CASE(sq_complete__unsignalled_success_is_silent),
 		CASE(sq_complete__full_cq_fails_the_qp),

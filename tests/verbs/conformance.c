@@ -15,6 +15,8 @@ static void add_cases(void)
 	conf_add_keys();
 	conf_add_isolation();
 	conf_add_dm();
+	conf_add_limits();
+	conf_add_null_mr();
 }
 
 int main(int argc, char **argv)

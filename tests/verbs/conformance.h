@@ -8,5 +8,7 @@ void conf_add_flags(void);
 void conf_add_keys(void);
 void conf_add_isolation(void);
 void conf_add_dm(void);
+void conf_add_limits(void);
+void conf_add_null_mr(void);
 
 #endif

@@ -16,7 +16,7 @@ enum {
 	WRITE_ONLY = 0x0a, WRITE_ONLY_IMM = 0x0b, READ_REQUEST = 0x0c, READ_FIRST = 0x0d,
 	READ_MIDDLE = 0x0e, READ_LAST = 0x0f, READ_ONLY = 0x10, ACK = 0x11, ATOMIC_ACK = 0x12,
 	CMP_SWAP = 0x13, FETCH_ADD = 0x14, SEND_MIDDLE = 0x01, SEND_LAST = 0x02, SEND_LAST_IMM = 0x03,
-	SEND_ONLY_IMM = 0x05, UD_ONLY = 0x64, UD_ONLY_IMM = 0x65,
+	SEND_ONLY_IMM = 0x05, ATOMIC_WRITE = 0x1d, UD_ONLY = 0x64, UD_ONLY_IMM = 0x65,
 };
 
 /* Extended headers of each RC opcode, in the order of the wire. */
@@ -27,7 +27,7 @@ static const uint8_t headers_of[32] = {
 	[WRITE_ONLY] = RETH, [WRITE_ONLY_IMM] = RETH | IMM, [READ_REQUEST] = RETH,
 	[READ_FIRST] = AETH, [READ_LAST] = AETH, [READ_ONLY] = AETH, [ACK] = AETH,
 	[ATOMIC_ACK] = AETH | ATOMIC_AETH, [CMP_SWAP] = ATOMIC, [FETCH_ADD] = ATOMIC,
-	[SEND_LAST_INV] = IETH, [SEND_ONLY_INV] = IETH,
+	[SEND_LAST_INV] = IETH, [SEND_ONLY_INV] = IETH, [ATOMIC_WRITE] = RETH,
 };
 
 /* One packet before it is laid out. */
@@ -164,6 +164,11 @@ static uint32_t gen_read_or_atomic(struct fuzz_world *w, const struct victim *v,
 		k[i].opcode = READ_REQUEST;
 		if (fuzz_odds(30)) {
 			k[i].opcode = fuzz_odds(50) ? CMP_SWAP : FETCH_ADD;
+			if (fuzz_odds(40)) {
+				k[i].opcode = ATOMIC_WRITE;
+				k[i].payload = fuzz_odds(80) ? 8 : fuzz_below(20);
+				k[i].dma_len = fuzz_odds(80) ? 8 : k[i].payload;
+			}
 			k[i].swap = fuzz_rnd();
 			k[i].compare = fuzz_odds(50) ? 0 : fuzz_rnd();
 			psn++;

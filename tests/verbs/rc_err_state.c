@@ -5,6 +5,8 @@
  * queues in order, and whatever is posted to it; RESET empties them.
  */
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -230,6 +232,82 @@ static void reset(const void *arg)
 	err_recovered(&b);
 }
 
+#define RACES	1000
+#define STEP	100
+
+struct racer {
+	struct err_bench *b;
+	int go, done;		/* rounds, atomic */
+	int delay;		/* turns that the peer waits; negative: that the QP does */
+};
+
+static void wait_for_round(int *at, int round)
+{
+	while (__atomic_load_n(at, __ATOMIC_ACQUIRE) < round)
+		sched_yield();
+}
+
+static void turn(int n)
+{
+	for (volatile int i = 0; i < n; i++)
+		;
+}
+
+/* The peer's requests that fail the QP. */
+static void *fails_it(void *arg)
+{
+	struct racer *r = arg;
+	struct err_bench *b = r->b;
+
+	for (int round = 1; round <= RACES; round++) {
+		wait_for_round(&r->go, round);
+		turn(r->delay);
+		CHECK_ERRNO(vt_rdma(&b->p->b, 1, IBV_WR_RDMA_WRITE, vt_sge(b->dst, 0, 8), b->src->iova,
+				    b->src->mr->rkey ^ 0x5500), 0, "ibv_post_send");
+		__atomic_store_n(&r->done, round, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+/*
+ * On its way from RTR to RTS a QP is failed by its peer. Whoever comes first, it ends in ERR: having
+ * flushed its receive it must not be found in RTS. Who came first waits longer the next time, so that
+ * most rounds are close.
+ */
+static void race(const void *arg)
+{
+	struct vt_opts o = VT_OPTS;
+	struct err_bench b = err_bench(arg, &o, VT_ACCESS_ALL);
+	struct vt_ep *a = &b.p->a, *peer = &b.p->b;
+	struct racer r = { .b = &b };
+	pthread_t thread;
+
+	CHECK_ERRNO(pthread_create(&thread, NULL, fails_it, &r), 0, "pthread_create");
+	for (int round = 1; round <= RACES; round++) {
+		int err;
+
+		CHECK_ERRNO(vt_ep_to_state(a, IBV_QPS_RESET), 0, "to RESET");
+		CHECK_ERRNO(vt_ep_to_state(peer, IBV_QPS_RESET), 0, "to RESET of the peer");
+		CHECK_ERRNO(vt_ep_to_init(a, &b.p->opts), 0, "to INIT");
+		CHECK_ERRNO(vt_ep_to_init(peer, &b.p->opts), 0, "to INIT of the peer");
+		CHECK_ERRNO(vt_ep_to_rtr(a, peer, &b.p->opts), 0, "to RTR");
+		CHECK_ERRNO(vt_ep_to_rtr(peer, a, &b.p->opts), 0, "to RTR of the peer");
+		CHECK_ERRNO(vt_ep_to_rts(peer, &b.p->opts), 0, "to RTS of the peer");
+		CHECK_ERRNO(vt_recv(a, 2, vt_sge(b.src, 0, 64)), 0, "ibv_post_recv");
+		__atomic_store_n(&r.go, round, __ATOMIC_RELEASE);
+		turn(-r.delay);
+		err = vt_ep_to_rts(a, &b.p->opts);
+		CHECK(!err || err == EINVAL, "to RTS: %s", strerror(err));
+		wait_for_round(&r.done, round);
+		vt_expect_wc(peer, peer->scq, 1, IBV_WC_REM_ACCESS_ERR, "the peer's request", NULL);
+		vt_expect_wc(a, a->rcq, 2, IBV_WC_WR_FLUSH_ERR, "the receive", NULL);
+		CHECK_EQ(vt_ep_state(a), IBV_QPS_ERR, "state after the flush");
+		r.delay += err ? STEP : -STEP;
+	}
+	CHECK_ERRNO(pthread_join(thread, NULL), 0, "pthread_join");
+	err_recovered(&b);
+}
+
 void err_add_state(void)
 {
 	err_add("state/missing_attr", missing, (struct err_arg){ }, 0);
@@ -238,4 +316,5 @@ void err_add_state(void)
 	err_add("state/query", query, (struct err_arg){ }, 0);
 	err_add("state/flush", flush, (struct err_arg){ }, 0);
 	err_add("state/reset", reset, (struct err_arg){ }, 0);
+	err_add("state/race", race, (struct err_arg){ }, 60);
 }

@@ -176,6 +176,7 @@ static void bad_opcode(const void *arg)
 	static const enum ibv_wr_opcode ops[] = {
 		IBV_WR_RDMA_WRITE, IBV_WR_RDMA_WRITE_WITH_IMM, IBV_WR_RDMA_READ,
 		IBV_WR_SEND_WITH_INV, IBV_WR_ATOMIC_CMP_AND_SWP, IBV_WR_ATOMIC_FETCH_AND_ADD,
+		IBV_WR_ATOMIC_WRITE,
 	};
 	struct bench b = make_bench(arg);
 
@@ -229,11 +230,53 @@ static void no_receive(const void *arg)
 	arrives(&b, 1, 0);
 }
 
-/* A receive that is wrong completes with @status, and the QP goes to error. */
-static void bad_receive(const void *arg, size_t cut, uint32_t lkey_xor, enum ibv_wc_status status)
+/* Datagrams that a receive has no room for do nothing to it: the first that fits has it. */
+static void too_large(const void *arg, uint32_t room)
 {
 	struct bench b = make_bench(arg);
-	struct ibv_sge sge = vt_sge(b.dst, 0, UD_GRH + 100 - cut);
+	uint32_t mtu = vt_mtu_bytes(b.da->port.active_mtu);
+
+	CHECK_ERRNO(vt_recv(b.b, 1, vt_sge(b.dst, 0, room)), 0, "ibv_post_recv");
+	receive(&b, 2, 5000, 123);
+	for (uint32_t i = 0; i < 5; i++) {
+		uint32_t fits = room < UD_GRH ? 0 : room - UD_GRH + 1;
+
+		send(&b, 3, vt_sge(b.src, 0, i == 4 ? mtu : fits + i));
+		vt_expect_wc(b.a, b.a->scq, 3, IBV_WC_SUCCESS, "sending", NULL);
+	}
+	vt_poll_none(b.b->rcq, QUIET_MS, "it was taken");
+	CHECK_EQ(vt_ep_state(b.b), IBV_QPS_RTS, "state");
+	vt_buf_check(b.dst, 0, SIZE, "untouched");
+	if (room < UD_GRH)
+		return;
+	send(&b, 4, vt_sge(b.src, 77, room - UD_GRH));
+	vt_expect_wc(b.a, b.a->scq, 4, IBV_WC_SUCCESS, "sending", NULL);
+	ud_expect(b.b, 1, b.a, room - UD_GRH);
+	vt_buf_expect_copy(b.dst, UD_GRH, room - UD_GRH, b.src, 77, "payload");
+	vt_buf_fill(b.dst, 0, room);
+	arrives(&b, 2, 5000);
+}
+
+static void recv_small(const void *arg)
+{
+	too_large(arg, UD_GRH + 99);
+}
+
+static void recv_empty(const void *arg)
+{
+	too_large(arg, UD_GRH);
+}
+
+static void recv_tiny(const void *arg)
+{
+	too_large(arg, UD_GRH - 1);
+}
+
+/* A receive that is wrong completes with @status, and the QP goes to error. */
+static void bad_receive(const void *arg, uint32_t lkey_xor, enum ibv_wc_status status)
+{
+	struct bench b = make_bench(arg);
+	struct ibv_sge sge = vt_sge(b.dst, 0, UD_GRH + 100);
 
 	sge.lkey ^= lkey_xor;
 	CHECK_ERRNO(vt_recv(b.b, 1, sge), 0, "ibv_post_recv");
@@ -250,19 +293,9 @@ static void bad_receive(const void *arg, size_t cut, uint32_t lkey_xor, enum ibv
 	arrives(&b, 4, 0);
 }
 
-static void recv_small(const void *arg)
-{
-	bad_receive(arg, 1, 0, IBV_WC_LOC_LEN_ERR);
-}
-
-static void recv_tiny(const void *arg)
-{
-	bad_receive(arg, 101, 0, IBV_WC_LOC_LEN_ERR);
-}
-
 static void recv_lkey(const void *arg)
 {
-	bad_receive(arg, 0, 0x100, IBV_WC_LOC_PROT_ERR);
+	bad_receive(arg, 0x100, IBV_WC_LOC_PROT_ERR);
 }
 
 /* A request of a connected QP is nothing that a datagram QP takes, and the other way round. */
@@ -368,6 +401,7 @@ static void add_cases(void)
 	add("peer/qpn", wrong_qpn);
 	add("peer/no_receive", no_receive);
 	add("recv/small", recv_small);
+	add("recv/empty", recv_empty);
 	add("recv/tiny", recv_tiny);
 	add("recv/lkey", recv_lkey);
 	add("peer/services", services);

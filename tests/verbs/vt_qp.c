@@ -117,6 +117,23 @@ struct ibv_cq *vt_cq_new(struct vt_dev *dev, int cqe, struct ibv_comp_channel *c
 	return cq;
 }
 
+static struct ibv_qp *create_qp(struct vt_ep *ep, struct ibv_qp_init_attr *ia, uint64_t send_ops)
+{
+	struct ibv_qp_init_attr_ex ex = {
+		.send_cq = ia->send_cq, .recv_cq = ia->recv_cq, .srq = ia->srq, .cap = ia->cap,
+		.qp_type = ia->qp_type, .sq_sig_all = ia->sq_sig_all, .pd = ep->pd,
+		.comp_mask = IBV_QP_INIT_ATTR_PD | IBV_QP_INIT_ATTR_SEND_OPS_FLAGS,
+		.send_ops_flags = send_ops,
+	};
+	struct ibv_qp *qp;
+
+	if (!send_ops)
+		return ibv_create_qp(ep->pd, ia);
+	qp = ibv_create_qp_ex(ep->dev->ctx, &ex);
+	ia->cap = ex.cap;
+	return qp;
+}
+
 void vt_ep_create(struct vt_ep *ep, struct vt_dev *dev, const struct vt_opts *o, int side)
 {
 	struct ibv_qp_init_attr ia = {
@@ -140,7 +157,7 @@ void vt_ep_create(struct vt_ep *ep, struct vt_dev *dev, const struct vt_opts *o,
 	ia.srq = o->srq[side];
 	ia.send_cq = ep->scq;
 	ia.recv_cq = ep->rcq;
-	ep->qp = ibv_create_qp(ep->pd, &ia);
+	ep->qp = create_qp(ep, &ia, o->send_ops);
 	CHECK(ep->qp, "ibv_create_qp on %s: %s", dev->name, strerror(errno));
 	vt_defer(destroy_qp, ep->qp, "ibv_destroy_qp");
 	ep->cap = ia.cap;

@@ -181,6 +181,7 @@ struct vt_opts {
 	unsigned int qp_access;
 	bool sig_all;
 	bool v6;
+	uint64_t send_ops;	/* enum ibv_qp_create_send_ops_flags; 0: a plain QP */
 	bool separate_rcq;	/* receive completions to a CQ of their own (default) */
 	struct ibv_cq *cq[2];	/* takes all completions of that end; NULL: CQs of its own */
 	struct ibv_comp_channel *chan[2];

@@ -38,7 +38,8 @@ struct berth_alloc_ucontext_req {
 struct berth_alloc_ucontext_resp {
 	__u32 abi;		/* the one that both will use */
 	__u32 max_inline;
-	__aligned_u64 reserved;
+	__u32 null_lkey;	/* names null memory in any domain; 0: there is none */
+	__u32 reserved;
 };
 
 enum berth_create_cq_flags {
@@ -134,6 +135,7 @@ enum berth_wr_opcode {
 	BERTH_WR_LOCAL_INV,
 	BERTH_WR_BIND_MW,
 	BERTH_WR_REG_MR,	/* kernel consumers only */
+	BERTH_WR_ATOMIC_WRITE,	/* 8 bytes, also inline whatever the QP's limit */
 };
 
 enum berth_wr_flags {

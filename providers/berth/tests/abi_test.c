@@ -119,6 +119,7 @@ static void check_ops(struct verbs_context *vctx)
 	SAME(pub->_compat_dereg_mr, dereg_mr);
 	SAME(vctx->alloc_dm, alloc_dm);
 	SAME(pub->_compat_resize_cq, resize_cq);
+	SAME(vctx->alloc_null_mr, alloc_null_mr);
 	SAME(vctx->alloc_parent_domain, alloc_parent_domain);
 	SAME(vctx->alloc_td, alloc_td);
 	SAME(vctx->dealloc_td, dealloc_td);
@@ -169,13 +170,25 @@ static void check_qp_mask(struct verbs_context *vctx, bool ex)
 		uint64_t guard;
 	} qp = { .guard = 0x6775617264 };
 
+	int more_ops;
+
 	verbs_qp_prepare(&qp.vqp);
 	CHECK(!ibv_cmd_create_qp_ex(&vctx->context, &qp.vqp, &attr, &cmd.ibv_cmd, sizeof(cmd),
 				    &resp.ibv_resp, sizeof(resp)));
 	CHECK(mock.qp_req.flags == 0x55);
 	CHECK(resp.drv.sq_entries == MOCK_SQ_ENTRIES);
-	CHECK(verbs_qp_mark_ex(&qp.vqp, ex));
+	more_ops = verbs_qp_mark_ex(&qp.vqp, ex);
+	CHECK(more_ops >= 0);
+	if (more_ops > 0)
+		verbs_qp_set_atomic_write(&qp.vqp, (verbs_atomic_write_fn)0x5555);
 	CHECK(ibv_qp_to_qp_ex(&qp.vqp.qp) == (ex ? &qp.vqp.qp_ex : NULL));
+#ifdef HAVE_WR_ATOMIC_WRITE
+	/* These headers have it; the libibverbs that runs may be older. */
+	CHECK(!more_ops || (uintptr_t)qp.vqp.qp_ex.wr_atomic_write == 0x5555);
+	CHECK(VERBS_WR_ATOMIC_WRITE == (int)IBV_WR_ATOMIC_WRITE);
+	CHECK(VERBS_WC_ATOMIC_WRITE == (int)IBV_WC_ATOMIC_WRITE);
+	CHECK(VERBS_QP_EX_WITH_ATOMIC_WRITE == (int)IBV_QP_EX_WITH_ATOMIC_WRITE);
+#endif
 	CHECK(qp.guard == 0x6775617264);
 }
 

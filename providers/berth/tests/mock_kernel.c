@@ -83,6 +83,7 @@ static void put_handle(struct ib_uverbs_ioctl_hdr *hdr, uint16_t id)
 static int get_context(struct ib_uverbs_ioctl_hdr *hdr)
 {
 	struct berth_alloc_ucontext_resp resp = {
+		.null_lkey = mock.null_lkey,
 		.abi = mock.abi ? mock.abi : BERTH_ABI_VERSION,
 		.max_inline = BERTH_MAX_INLINE,
 	};

@@ -33,6 +33,7 @@ struct mock_state {
 	/* how to answer */
 	uint32_t next_qpn;
 	uint32_t abi;			/* answer to the ucontext, 0: the right one */
+	uint32_t null_lkey;		/* likewise */
 	int doorbell_errno;
 	int dmabuf_errno;
 	bool short_map;			/* a QP mapping that cannot hold its rings */

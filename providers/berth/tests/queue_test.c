@@ -53,12 +53,19 @@ static struct ibv_qp *new_qp(struct setup *s, struct ibv_cq *cq, int sig_all, bo
 		.comp_mask = IBV_QP_INIT_ATTR_PD | IBV_QP_INIT_ATTR_CREATE_FLAGS,
 		.pd = s->pd,
 	};
+	struct ibv_qp *qp;
 
 	if (ex) {
 		attr.comp_mask |= IBV_QP_INIT_ATTR_SEND_OPS_FLAGS;
 		attr.send_ops_flags = BERTH_SEND_OPS;
 	}
-	return verbs_get_ctx(s->ctx)->create_qp_ex(s->ctx, &attr);
+	qp = verbs_get_ctx(s->ctx)->create_qp_ex(s->ctx, &attr);
+	if (!qp && ex && errno == EOPNOTSUPP) {
+		/* A libibverbs before 44. */
+		attr.send_ops_flags &= ~(uint64_t)VERBS_QP_EX_WITH_ATOMIC_WRITE;
+		qp = verbs_get_ctx(s->ctx)->create_qp_ex(s->ctx, &attr);
+	}
+	return qp;
 }
 
 static void set_up(struct setup *s, int sig_all, bool ex)
@@ -125,6 +132,9 @@ static void post_send__writes_entries(void)
 		  .invalidate_rkey = 0x77, .send_flags = IBV_SEND_FENCE },
 		{ .wr_id = 3, .sg_list = sge, .num_sge = 1, .opcode = IBV_WR_RDMA_READ },
 	};
+	struct ibv_send_wr word = { .wr_id = 4, .sg_list = sge, .num_sge = 1,
+				    .opcode = (enum ibv_wr_opcode)VERBS_WR_ATOMIC_WRITE,
+				    .wr.rdma = { .remote_addr = 0x8000, .rkey = 10 } };
 	struct ibv_send_wr *bad = NULL;
 	struct berth_send_wqe *wqe;
 	struct berth_sge *out;
@@ -147,6 +157,10 @@ static void post_send__writes_entries(void)
 	CHECK(wqe->flags == BERTH_WR_FENCE && !wqe->rkey && !wqe->remote_addr);
 	wqe = mock_sqe(s.ring, 2);
 	CHECK(wqe->opcode == BERTH_WR_READ && !wqe->flags && wqe->num_sge == 1);
+	CHECK(!ibv_post_send(s.qp, &word, &bad));
+	wqe = mock_sqe(s.ring, 3);
+	CHECK(wqe->opcode == BERTH_WR_ATOMIC_WRITE && wqe->num_sge == 1 && !wqe->inline_len);
+	CHECK(wqe->rkey == 10 && wqe->remote_addr == 0x8000);
 	tear_down(&s);
 }
 
@@ -304,6 +318,7 @@ static void poll__maps_fields(void)
 		{ BERTH_WR_SEND_INV, IBV_WC_SEND }, { BERTH_WR_WRITE, IBV_WC_RDMA_WRITE },
 		{ BERTH_WR_WRITE_IMM, IBV_WC_RDMA_WRITE }, { BERTH_WR_READ, IBV_WC_RDMA_READ },
 		{ BERTH_WR_CMP_SWP, IBV_WC_COMP_SWAP }, { BERTH_WR_FETCH_ADD, IBV_WC_FETCH_ADD },
+		{ BERTH_WR_ATOMIC_WRITE, VERBS_WC_ATOMIC_WRITE },
 	};
 	struct ibv_wc wc[3];
 	unsigned int i;
@@ -487,6 +502,36 @@ static void wr_api__builds_and_rolls_back(void)
 	tear_down(&s);
 }
 
+#ifdef HAVE_WR_ATOMIC_WRITE
+/* Its eight bytes go inline, on a QP without inline data too. */
+static void wr_api__atomic_write(void)
+{
+	const uint64_t word = 0x1122334455667788;
+	struct berth_send_wqe *wqe;
+	struct ibv_qp_ex *qpx;
+	struct setup s;
+
+	set_up(&s, 0, true);
+	qpx = ibv_qp_to_qp_ex(s.qp);
+	if (!qpx->wr_atomic_write) {
+		tear_down(&s);
+		return;
+	}
+	to_bqp(s.qp)->sq.max_inline = 0;
+	ibv_wr_start(qpx);
+	qpx->wr_id = 5;
+	qpx->wr_flags = IBV_SEND_SIGNALED | IBV_SEND_FENCE;
+	ibv_wr_atomic_write(qpx, 6, 0x608, &word);
+	CHECK(!ibv_wr_complete(qpx) && s.ring->sq_prod == 1);
+	wqe = mock_sqe(s.ring, 0);
+	CHECK(wqe->wr_id == 5 && wqe->opcode == BERTH_WR_ATOMIC_WRITE && !wqe->num_sge);
+	CHECK(wqe->flags == (BERTH_WR_INLINE | BERTH_WR_SIGNALED | BERTH_WR_FENCE));
+	CHECK(wqe->inline_len == 8 && !memcmp(wqe + 1, &word, 8));
+	CHECK(wqe->rkey == 6 && wqe->remote_addr == 0x608);
+	tear_down(&s);
+}
+#endif
+
 static void cq_ex__reads_in_place(void)
 {
 	struct ibv_cq_init_attr_ex attr = {
@@ -547,6 +592,27 @@ static void reg_dmabuf__passes_all(void)
 	tear_down(&s);
 }
 
+/* No call to the kernel: its key is known from opening, or there is none. */
+static void null_mr__is_a_key(void)
+{
+	struct ibv_mr *mr;
+	struct setup s;
+
+	set_up(&s, 0, false);
+	errno = 0;
+	CHECK(!ibv_alloc_null_mr(s.pd) && errno == EOPNOTSUPP);
+	tear_down(&s);
+
+	mock.null_lkey = 0x77;
+	set_up(&s, 0, false);
+	mr = ibv_alloc_null_mr(s.pd);
+	CHECK(mr && mr->lkey == 0x77 && !mr->rkey && mr->pd == s.pd && mr->context == s.ctx);
+	CHECK(ibv_rereg_mr(mr, IBV_REREG_MR_CHANGE_ACCESS, NULL, NULL, 0, 0));
+	CHECK(!ibv_dereg_mr(mr));
+	tear_down(&s);
+	mock.null_lkey = 0;
+}
+
 int main(void)
 {
 	struct verbs_device *vdev;
@@ -571,8 +637,12 @@ int main(void)
 	modify_qp__reset_empties_queues();
 	create_qp__refuses();
 	wr_api__builds_and_rolls_back();
+#ifdef HAVE_WR_ATOMIC_WRITE
+	wr_api__atomic_write();
+#endif
 	cq_ex__reads_in_place();
 	reg_dmabuf__passes_all();
+	null_mr__is_a_key();
 
 	driver->uninit_device(vdev);
 	return checks_report("queue_test");

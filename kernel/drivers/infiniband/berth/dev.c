@@ -39,7 +39,6 @@
 #define VENDOR_ID		0xffffff	/* none assigned */
 #define FW_VER			((0ULL << 32) | (1ULL << 16) | 0ULL)
 #define RD_ATOMIC		BERTH_MAX_RD_ATOMIC
-#define MAX_QP			(1 << 16)
 #define MAX_KEY_INDEX		((1 << BERTH_KEY_INDEX_BITS) - 1)
 #define ACK_DELAY		15		/* 4.096 us << 15 */
 
@@ -59,30 +58,31 @@ static int query_device(struct ib_device *ib, struct ib_device_attr *attr, struc
 		.hw_ver = 1,
 		.max_mr_size = U64_MAX,
 		.page_size_cap = 0xfffff000,
-		.max_qp = MAX_QP,
+		.max_qp = berth_limit_max(BERTH_LIMIT_QP),
 		.max_qp_wr = BERTH_MAX_WR,
 		.device_cap_flags = IB_DEVICE_RC_RNR_NAK_GEN | IB_DEVICE_CURR_QP_STATE_MOD |
 				    IB_DEVICE_SRQ_RESIZE |
 				    IB_DEVICE_PORT_ACTIVE_EVENT | IB_DEVICE_SYS_IMAGE_GUID |
 				    IB_DEVICE_MEM_MGT_EXTENSIONS |
-				    IB_DEVICE_MEM_WINDOW | IB_DEVICE_MEM_WINDOW_TYPE_2B,
+				    IB_DEVICE_MEM_WINDOW | IB_DEVICE_MEM_WINDOW_TYPE_2B |
+				    IB_DEVICE_ATOMIC_WRITE,
 		.kernel_cap_flags = IBK_ALLOW_USER_UNREG,
 		.max_send_sge = BERTH_MAX_SGE,
 		.max_recv_sge = BERTH_MAX_SGE,
 		.max_sge_rd = BERTH_MAX_SGE,
-		.max_cq = MAX_QP,
+		.max_cq = berth_limit_max(BERTH_LIMIT_CQ),
 		.max_cqe = BERTH_MAX_CQE,
 		.max_fast_reg_page_list_len = BERTH_MAX_FAST_PAGES,
 		.max_mr = MAX_KEY_INDEX,
 		.max_mw = MAX_KEY_INDEX,
-		.max_pd = MAX_QP,
+		.max_pd = berth_limit_max(BERTH_LIMIT_PD),
 		.max_dm_size = BERTH_MAX_DM,
-		.max_srq = BERTH_MAX_SRQ,
+		.max_srq = berth_limit_max(BERTH_LIMIT_SRQ),
 		.max_srq_wr = BERTH_MAX_WR,
 		.max_srq_sge = BERTH_MAX_SGE,
 		.max_ah = BERTH_MAX_AH,
 		.max_qp_rd_atom = RD_ATOMIC,
-		.max_res_rd_atom = RD_ATOMIC * MAX_QP,
+		.max_res_rd_atom = RD_ATOMIC * berth_limit_max(BERTH_LIMIT_QP),
 		.max_qp_init_rd_atom = RD_ATOMIC,
 		.atomic_cap = IB_ATOMIC_HCA,
 		.masked_atomic_cap = IB_ATOMIC_NONE,
@@ -110,6 +110,7 @@ static void dealloc_driver(struct ib_device *ib)
 	list_del(&dev->all);
 	spin_unlock(&devices_lock);
 	berth_gid_fini(dev);
+	berth_limit_fini(dev);
 	WARN_ON(!xa_empty(&dev->mrs));
 	xa_destroy(&dev->mrs);
 	WARN_ON(!xa_empty(&dev->mws));

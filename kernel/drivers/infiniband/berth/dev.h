@@ -16,6 +16,7 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 #include <rdma/ib_verbs.h>
+#include "obj/limit.h"
 #include "port.h"
 
 struct berth_netns;
@@ -28,6 +29,7 @@ struct berth_dev {
 	netdevice_tracker ndev_tracker;
 	struct berth_netns *netns;		/* of ndev when the link was added */
 	struct berth_stats __percpu *stats;
+	struct berth_limits limits;
 	struct berth_port port;			/* written under rtnl, see port.h */
 	struct ib_event_handler gid_handler;	/* both of net/gid.c */
 	struct work_struct gid_work;

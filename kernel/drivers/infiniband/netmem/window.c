@@ -275,6 +275,55 @@ int berth_window_atomic64(struct berth_window *w, u64 off, enum berth_atomic_op 
 }
 EXPORT_SYMBOL_GPL(berth_window_atomic64);
 
+/* The value that writeq() lays down as these bytes. */
+static void store_io(void __iomem *at, u64 word)
+{
+	unsigned long flags;
+
+	/* Not between the read and the write of atomic_io(). */
+	spin_lock_irqsave(&io_atomic_lock, flags);
+	/* What was written before may wait in a buffer where the mapping combines writes. */
+	wmb();
+	writeq(le64_to_cpu((__force __le64)word), at);
+	spin_unlock_irqrestore(&io_atomic_lock, flags);
+}
+
+static int list_store(struct berth_window *w, u64 off, u64 word)
+{
+	void *at;
+	int err = berth_list_pin(w, off, sizeof(u64), &at);
+
+	if (err)
+		return err;
+	if (IS_ALIGNED((uintptr_t)at, sizeof(u64)))
+		atomic64_set_release(at, word);
+	else
+		err = -EINVAL;
+	berth_list_unpin(w);
+	return err;
+}
+
+int berth_window_store64(struct berth_window *w, u64 off, u64 word)
+{
+	struct iosys_map at;
+	int err;
+
+	if (w->kind == WINDOW_LIST)
+		return list_store(w, off, word);
+	err = window_enter(w, off, sizeof(u64), &at);
+	if (unlikely(err))
+		return err;
+	/* As in berth_window_atomic64(). */
+	if (!IS_ALIGNED((uintptr_t)at.vaddr, sizeof(u64)))
+		return -EINVAL;
+	if (at.is_iomem)
+		store_io(at.vaddr_iomem, word);
+	else
+		atomic64_set_release(at.vaddr, word);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(berth_window_store64);
+
 void *berth_window_linear(struct berth_window *w, u64 off, size_t len)
 {
 	struct iosys_map at;

@@ -28,6 +28,12 @@ static int window_ready(const struct berth_window *window)
 	}
 }
 
+/* Null memory has no end, grants what lists need, and nothing to peers. */
+static bool is_null_memory(u32 key, int access)
+{
+	return key == BERTH_KEY_NULL && !(access & ~IB_ACCESS_LOCAL_WRITE);
+}
+
 /**
  * berth_landing_range - the segment that a key and an address name
  * @dev: device whose keys are meant
@@ -51,6 +57,10 @@ int berth_landing_range(struct berth_dev *dev, const struct ib_pd *pd, u32 rkey,
 		return 0;
 	}
 	mr = berth_mr_find_offset(dev, rkey, &start);
+	if (unlikely(!mr && is_null_memory(rkey, access))) {
+		*seg = (struct berth_seg){ .length = length };
+		return 0;
+	}
 	if (!mr || mr->ib.pd != pd || !berth_mr_covers(mr, addr, length, access, &offset))
 		return -EACCES;
 
@@ -156,7 +166,10 @@ static u32 place_left(const struct place *p)
 static int place_read(const struct place *p, void *dst, u32 n)
 {
 	if (!p->seg->window) {
-		memcpy(dst, p->seg->bytes + p->offset, n);
+		if (p->seg->bytes)
+			memcpy(dst, p->seg->bytes + p->offset, n);
+		else
+			memset(dst, 0, n);
 		return 0;
 	}
 	return berth_window_read(p->seg->window, p->seg->offset + p->offset, dst, n);
@@ -164,11 +177,44 @@ static int place_read(const struct place *p, void *dst, u32 n)
 
 static int place_write(const struct place *p, const void *src, u32 n)
 {
+	if (unlikely(!p->seg->window))
+		return 0;	/* null memory */
 	return berth_window_write(p->seg->window, p->seg->offset + p->offset, src, n);
+}
+
+/* From null memory. */
+static int place_zero(const struct place *p, u32 n)
+{
+	static const u8 zeroes[1024];
+	u32 done, part;
+	int ret;
+
+	for (done = 0; done < n; done += part) {
+		part = min_t(u32, n - done, sizeof(zeroes));
+		ret = berth_window_write(p->seg->window, p->seg->offset + p->offset + done, zeroes,
+					 part);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int place_copy(const struct place *d, const struct place *s, u32 n)
+{
+	if (unlikely(!d->seg->window))
+		return 0;	/* null memory */
+	if (s->seg->window)
+		return berth_window_copy(d->seg->window, d->seg->offset + d->offset,
+					 s->seg->window, s->seg->offset + s->offset, n);
+	if (s->seg->bytes)
+		return place_write(d, s->seg->bytes + s->offset, n);
+	return place_zero(d, n);
 }
 
 static void count_landed(struct berth_dev *dev, const struct place *p, u32 n)
 {
+	if (unlikely(!p->seg->window))
+		return;
 	berth_count_add(dev, p->seg->device_memory ? BERTH_CNT_DEVICE_BYTES : BERTH_CNT_HOST_BYTES,
 			n);
 }
@@ -253,6 +299,25 @@ int berth_landing_atomic(struct berth_segs word, enum berth_atomic_op op, u64 op
 }
 
 /**
+ * berth_landing_store64 - write a 64-bit word at once
+ * @dev: for counters
+ * @word: one segment of 8 bytes
+ * @value: its bytes as they shall lie in memory
+ *
+ * Context: RCU read side. Return: 0, -EAGAIN, -EKEYREVOKED; -EINVAL: misaligned in memory.
+ */
+int berth_landing_store64(struct berth_dev *dev, struct berth_segs word, u64 value)
+{
+	const struct place p = place_at(word, 0);
+	int ret;
+
+	ret = berth_window_store64(word.seg->window, word.seg->offset, value);
+	if (!ret)
+		count_landed(dev, &p, sizeof(value));
+	return ret;
+}
+
+/**
  * berth_landing_from_skb - copy payload of a packet into segments
  * @dev: for counters
  * @dst: segments
@@ -319,11 +384,7 @@ int berth_landing_copy(struct berth_dev *dev, struct berth_segs dst, u32 dst_off
 		if (!place_settle(&d) || !place_settle(&s))
 			return -ERANGE;
 		n = min3(length, place_left(&d), place_left(&s));
-		if (s.seg->window)
-			ret = berth_window_copy(d.seg->window, d.seg->offset + d.offset,
-						s.seg->window, s.seg->offset + s.offset, n);
-		else
-			ret = place_write(&d, s.seg->bytes + s.offset, n);
+		ret = place_copy(&d, &s, n);
 		if (ret)
 			return ret;
 		count_landed(dev, &d, n);

@@ -6,6 +6,8 @@
  * or berth_landing_range() made from keys and addresses after checking key, PD, rights and bounds of
  * all of them, so that a refused transfer has touched nothing. Bytes are then moved once.
  *
+ * Null memory (BERTH_KEY_NULL) has no MR: it reads as zeroes and takes what is written without keeping it.
+ *
  * Segments point into MRs: they are valid only within the RCU read-side section (bottom halves
  * disabled) in which they were resolved, and are resolved again for the next piece of a message.
  */
@@ -22,7 +24,7 @@ struct berth_seg {
 	struct berth_window *window;	/* NULL: @bytes */
 	union {
 		u64 offset;		/* in window */
-		const u8 *bytes;	/* inline payload; only as a source */
+		const u8 *bytes;	/* inline payload, only as a source; NULL: null memory */
 	};
 	u32 length;
 	bool device_memory;
@@ -47,6 +49,7 @@ int berth_landing_scatter(struct berth_dev *dev, struct berth_segs dst, u32 offs
 			  const void *src, u32 length);
 int berth_landing_atomic(struct berth_segs word, enum berth_atomic_op op, u64 operand, u64 compare,
 			 u64 *old);
+int berth_landing_store64(struct berth_dev *dev, struct berth_segs word, u64 value);
 int berth_landing_from_skb(struct berth_dev *dev, struct berth_segs dst, u32 offset,
 			   struct berth_cursor *src, u32 length);
 int berth_landing_copy(struct berth_dev *dev, struct berth_segs dst, u32 dst_offset,

@@ -27,6 +27,9 @@ static int publish(struct berth_dev *dev, struct berth_ah *ah, gfp_t gfp)
 	ret = __xa_alloc_cyclic(&dev->avs, &ah->number, ah->av, XA_LIMIT(1, BERTH_MAX_AH),
 				&dev->av_next, gfp);
 	xa_unlock_irqrestore(&dev->avs, flags);
+	/* There are max_ah. */
+	if (ret == -EBUSY)
+		return -ENOMEM;
 	return ret < 0 ? ret : 0;
 }
 
@@ -65,7 +68,7 @@ static struct berth_av *make_av(struct berth_dev *dev, const struct ib_pd *pd,
  * @udata: of a process, gets struct berth_create_ah_resp; NULL for a kernel consumer
  *
  * Context: process; sleeps when @init says so.
- * Return: 0; -EINVAL: port, addresses or driver data; -ENOMEM, -EBUSY (all numbers in use),
+ * Return: 0; -EINVAL: port, addresses or driver data; -ENOMEM, also when all numbers are in use;
  * -ENOSPC, -EFAULT, or an errno of berth_path_init_datagram().
  */
 int berth_ah_create(struct ib_ah *ib, struct rdma_ah_init_attr *init, struct ib_udata *udata)

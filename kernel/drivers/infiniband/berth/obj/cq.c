@@ -70,7 +70,7 @@ static int tell_ring(const struct berth_cq *cq, struct ib_udata *udata)
  *
  * Context: process; sleeps.
  * Return: 0; -EINVAL: size, vector or driver data out of range; -EOPNOTSUPP: unknown flags;
- * -ENOMEM, -ENOSPC, -EFAULT.
+ * -ENOMEM, also when the device has max_cq; -ENOSPC, -EFAULT.
  */
 int berth_cq_create(struct ib_cq *ib, const struct ib_cq_init_attr *attr,
 		    struct uverbs_attr_bundle *attrs)
@@ -87,13 +87,18 @@ int berth_cq_create(struct ib_cq *ib, const struct ib_cq_init_attr *attr,
 	ret = take_flags(attr, udata, &cq->flags);
 	if (ret)
 		return ret;
+	ret = berth_limit_take(berth_dev(ib->device), BERTH_LIMIT_CQ);
+	if (ret)
+		return ret;
 
 	spin_lock_init(&cq->lock);
 	spin_lock_init(&cq->poll_lock);
 	cq->entries = roundup_pow_of_two(attr->cqe);
 	cq->shared = berth_shared_alloc(uctx, sizeof(*cq->ring) + cq->entries * sizeof(*cq->cqes));
-	if (IS_ERR(cq->shared))
-		return PTR_ERR(cq->shared);
+	if (IS_ERR(cq->shared)) {
+		ret = PTR_ERR(cq->shared);
+		goto uncount;
+	}
 	cq->ring = cq->shared->va;
 	cq->cqes = (struct berth_cqe *)(cq->ring + 1);
 	ib->cqe = cq->entries;
@@ -107,6 +112,8 @@ int berth_cq_create(struct ib_cq *ib, const struct ib_cq_init_attr *attr,
 
 free_shared:
 	berth_shared_free(cq->shared);
+uncount:
+	berth_limit_give(berth_dev(ib->device), BERTH_LIMIT_CQ);
 	return ret;
 }
 
@@ -185,6 +192,7 @@ int berth_cq_resize(struct ib_cq *ib, int cqe, struct ib_udata *udata)
 int berth_cq_destroy(struct ib_cq *ib, struct ib_udata *udata)
 {
 	berth_shared_free(berth_cq(ib)->shared);
+	berth_limit_give(berth_dev(ib->device), BERTH_LIMIT_CQ);
 	return 0;
 }
 

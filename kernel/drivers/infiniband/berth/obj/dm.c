@@ -132,7 +132,7 @@ static struct berth_window *dm_window(const struct berth_dm *dm)
  * The region's addresses begin with 0, as the verb demands (IB_ZERO_BASED).
  *
  * Context: process; sleeps.
- * Return: the MR; ERR_PTR: -EOPNOTSUPP, see berth_mr_check_access(); -ENOMEM, -ENOSPC.
+ * Return: the MR; ERR_PTR: -EOPNOTSUPP, see berth_mr_check_access(); -ENOMEM.
  */
 struct ib_mr *berth_dm_reg_mr(struct ib_pd *pd, struct ib_dm *ib, struct ib_dm_mr_attr *attr,
 			      struct uverbs_attr_bundle *attrs)

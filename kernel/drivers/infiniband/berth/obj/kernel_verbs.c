@@ -174,6 +174,9 @@ static int put_operation(const struct berth_qp *qp, struct berth_send_wqe *wqe,
 	case IB_WR_RDMA_READ:
 		put_rdma(wqe, BERTH_WR_READ, wr);
 		break;
+	case IB_WR_ATOMIC_WRITE:
+		put_rdma(wqe, BERTH_WR_ATOMIC_WRITE, wr);
+		break;
 	default:
 		return -EINVAL;
 	}
@@ -346,6 +349,7 @@ static enum ib_wc_opcode wc_opcode(const struct berth_cqe *cqe)
 		[BERTH_WR_LOCAL_INV] = IB_WC_LOCAL_INV,
 		[BERTH_WR_BIND_MW] = IB_WC_BIND_MW,
 		[BERTH_WR_REG_MR] = IB_WC_REG_MR,
+		[BERTH_WR_ATOMIC_WRITE] = IB_WC_ATOMIC_WRITE,
 	};
 
 	if (cqe->flags & BERTH_CQE_RECV)

@@ -56,8 +56,9 @@ static int take_key(struct berth_dev *dev, u32 *key)
 	}
 	mutex_unlock(&key_mutex);
 
+	/* There are max_mr. */
 	if (ret == -EBUSY)
-		return -ENOSPC;
+		return -ENOMEM;
 	return ret < 0 ? ret : 0;
 }
 
@@ -82,7 +83,7 @@ int berth_mr_check_access(int access)
  * @access: rights, checked; the optional ones are dropped.
  *
  * Context: process; sleeps.
- * Return: the MR with its key; ERR_PTR: -ENOMEM; -ENOSPC: every key is in use.
+ * Return: the MR with its key; ERR_PTR: -ENOMEM, also when every key is in use.
  */
 struct berth_mr *berth_mr_alloc(struct ib_pd *pd, u64 iova, u64 length, int access)
 {
@@ -200,7 +201,7 @@ struct berth_window *berth_mr_umem_window(struct ib_umem *umem)
  *
  * Context: process; sleeps.
  * Return: the MR; ERR_PTR: -EINVAL: no bytes, an end that wraps, or driver data; -EOPNOTSUPP: see
- * berth_mr_check_access(); -ENOMEM (also RLIMIT_MEMLOCK), -EFAULT, -ENOSPC.
+ * berth_mr_check_access(); -ENOMEM (also RLIMIT_MEMLOCK), -EFAULT.
  */
 struct ib_mr *berth_mr_reg_user(struct ib_pd *pd, u64 start, u64 length, u64 iova, int access,
 				struct ib_udata *udata)
@@ -249,7 +250,7 @@ destroy:
  * device (ib_uses_virt_dma()).
  *
  * Context: process; sleeps.
- * Return: the MR; ERR_PTR: -EOPNOTSUPP, -ENOMEM, -ENOSPC.
+ * Return: the MR; ERR_PTR: -EOPNOTSUPP, -ENOMEM.
  */
 struct ib_mr *berth_mr_get_dma(struct ib_pd *pd, int access)
 {

@@ -53,6 +53,10 @@ static inline void berth_mr_open(struct berth_mr *mr)
 	atomic_set(&mr->bound, 0);
 }
 
+/* An lkey that stands for null memory in any domain: its index is never given to an MR. */
+#define BERTH_KEY_NULL	0xffU
+static_assert(!(BERTH_KEY_NULL >> BERTH_KEY_VARIANT_BITS));
+
 /**
  * berth_mr_find - the MR of a key
  * Context: RCU reader. Return: the MR, or NULL when no valid MR has exactly this key.

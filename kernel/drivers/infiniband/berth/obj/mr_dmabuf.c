@@ -75,7 +75,7 @@ destroy:
  * Return: the MR; ERR_PTR: -EBADF: not open; -EINVAL: not a dma-buf, no bytes, beyond its end, or
  * offset and iova differ below the page size; -EACCES: right to write to a dma-buf opened for
  * reading; -EOPNOTSUPP: rights (berth_mr_check_access()), or an exporter without a way for the CPU
- * to the memory; -ENOMEM, -ENOSPC, or what the exporter answered.
+ * to the memory; -ENOMEM, or what the exporter answered.
  */
 struct ib_mr *berth_mr_reg_dmabuf(struct ib_pd *pd, u64 offset, u64 length, u64 iova, int fd,
 				  int access, struct uverbs_attr_bundle *attrs)

@@ -47,7 +47,7 @@ static struct berth_mr_fast *fast_alloc(u32 max_pages)
  *
  * Context: process; sleeps.
  * Return: the MR, closed; ERR_PTR: -EOPNOTSUPP: lists with gaps, integrity; -EINVAL: too long a
- * list; -ENOMEM, -ENOSPC.
+ * list; -ENOMEM.
  */
 struct ib_mr *berth_mr_alloc_fast(struct ib_pd *pd, enum ib_mr_type type, u32 max_pages)
 {

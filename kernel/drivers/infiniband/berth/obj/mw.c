@@ -29,7 +29,7 @@ static u32 index_of(u32 key)
  * @ib: memory of the core; device, pd and type are set
  * @udata: brings nothing
  *
- * Context: process; sleeps. Return: 0; -EINVAL: driver data; -ENOMEM; -ENOSPC: every key is in use.
+ * Context: process; sleeps. Return: 0; -EINVAL: driver data; -ENOMEM, also when every key is in use.
  */
 int berth_mw_alloc(struct ib_mw *ib, struct ib_udata *udata)
 {
@@ -44,7 +44,7 @@ int berth_mw_alloc(struct ib_mw *ib, struct ib_udata *udata)
 	spin_lock_init(&mw->lock);
 	ret = xa_alloc_cyclic(&dev->mws, &index, mw, MW_INDEX_LIMIT, &dev->mw_next, GFP_KERNEL);
 	if (ret < 0)
-		return ret == -EBUSY ? -ENOSPC : ret;
+		return ret == -EBUSY ? -ENOMEM : ret;
 	ib->rkey = BERTH_KEY_WINDOW | index << BERTH_KEY_VARIANT_BITS;
 	return 0;
 }

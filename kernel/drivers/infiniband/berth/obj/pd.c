@@ -2,6 +2,7 @@
 /*
  * Protection domains, see pd.h. Process context; the core owns the memory and counts the users.
  */
+#include "../dev.h"
 #include "pd.h"
 #include "udata.h"
 
@@ -10,11 +11,13 @@
  * @ib: allocated by the core.
  * @udata: brings nothing.
  *
- * Context: process. Return: 0; -EINVAL: unknown driver data.
+ * Context: process. Return: 0; -EINVAL: unknown driver data; -ENOMEM: the device has max_pd.
  */
 int berth_pd_alloc(struct ib_pd *ib, struct ib_udata *udata)
 {
-	return berth_udata_none(udata);
+	int err = berth_udata_none(udata);
+
+	return err ?: berth_limit_take(berth_dev(ib->device), BERTH_LIMIT_PD);
 }
 
 /**
@@ -26,5 +29,6 @@ int berth_pd_alloc(struct ib_pd *ib, struct ib_udata *udata)
  */
 int berth_pd_dealloc(struct ib_pd *ib, struct ib_udata *udata)
 {
+	berth_limit_give(berth_dev(ib->device), BERTH_LIMIT_PD);
 	return 0;
 }

@@ -252,9 +252,14 @@ int berth_qp_create(struct ib_qp *ib, struct ib_qp_init_attr *init, struct ib_ud
 			return -EOPNOTSUPP;
 	}
 
+	err = berth_limit_take(berth_dev(ib->device), BERTH_LIMIT_QP);
+	if (err)
+		return err;
 	qp = alloc_memory(ib, init, udata);
-	if (IS_ERR(qp))
-		return PTR_ERR(qp);
+	if (IS_ERR(qp)) {
+		err = PTR_ERR(qp);
+		goto uncount;
+	}
 	err = rings_alloc(qp, &resp);
 	if (err)
 		goto free_qp;
@@ -276,6 +281,8 @@ free_rings:
 	berth_shared_free(qp->shared);
 free_qp:
 	free_memory(qp);
+uncount:
+	berth_limit_give(berth_dev(ib->device), BERTH_LIMIT_QP);
 	return err;
 }
 
@@ -295,6 +302,7 @@ int berth_qp_destroy(struct ib_qp *ib, struct ib_udata *udata)
 	berth_shared_free(qp->shared);
 	mutex_destroy(&qp->state_mutex);
 	free_memory(qp);
+	berth_limit_give(berth_dev(ib->device), BERTH_LIMIT_QP);
 	return 0;
 }
 

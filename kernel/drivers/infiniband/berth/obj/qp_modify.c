@@ -4,6 +4,10 @@
  * allows, is the RDMA core's table (ib_modify_qp_is_ok, IBTA volume 1, 10.3.1); here their values are
  * checked, all of them before anything changes, and applied under both locks.
  *
+ * A QP may fail at any moment until they are held. The transition is judged once without them, so that
+ * nothing is prepared for one that does not exist, and again with them, which is what counts: from
+ * RTR a QP that has failed meanwhile is not brought to RTS, but RESET and ERR take it from wherever it is.
+ *
  * Context: process, state_mutex held throughout.
  */
 #include "../transport.h"
@@ -103,45 +107,59 @@ static void apply_responder(struct berth_qp *qp, const struct ib_qp_attr *attr, 
 		qp->transport->reset_responder(qp, attr->rq_psn & BERTH_PSN_MASK);
 }
 
-/*
- * Everything at once, so that a packet sees the QP before or after, never in between. Returns whether
- * that brought the QP to the error state.
- */
-static bool apply(struct berth_qp *qp, const struct ib_qp_attr *attr, int mask,
-		  enum ib_qp_state state, struct berth_path *path)
+/* Where the QP will be, or -EINVAL: it is not where the caller says, or cannot go there from here. */
+static int judge(const struct berth_qp *qp, const struct ib_qp_attr *attr, int mask)
 {
-	bool changed;
+	enum ib_qp_state cur = READ_ONCE(qp->state);
+	enum ib_qp_state next = mask & IB_QP_STATE ? attr->qp_state : cur;
 
-	spin_lock_bh(&qp->sq.lock);
-	spin_lock(&qp->rq.lock);
+	if (mask & IB_QP_CUR_STATE && attr->cur_qp_state != cur)
+		return -EINVAL;
+	return ib_modify_qp_is_ok(cur, next, qp->ib->qp_type, mask) ? next : -EINVAL;
+}
+
+/* Everything at once, so that a packet sees the QP before or after, never in between. */
+static void apply_locked(struct berth_qp *qp, const struct ib_qp_attr *attr, int mask,
+			 enum ib_qp_state next, struct berth_path *path)
+{
 	apply_path(qp, attr, mask);
 	apply_requester(qp, attr, mask);
 	apply_responder(qp, attr, mask);
-	if (mask & IB_QP_AV || state == IB_QPS_RESET)
+	if (mask & IB_QP_AV || next == IB_QPS_RESET)
 		swap(qp->path, *path);
-	if (state == IB_QPS_SQD && qp->state != IB_QPS_SQD)
+	if (next == IB_QPS_SQD && qp->state != IB_QPS_SQD)
 		qp->sq.draining = mask & IB_QP_EN_SQD_ASYNC_NOTIFY && attr->en_sqd_async_notify;
-	changed = mask & IB_QP_STATE && state != qp->state;
-	if (changed)
-		berth_qp_set_state(qp, state);
+	if (next != qp->state)
+		berth_qp_set_state(qp, next);
+}
+
+/* Returns as judge(). *failed: that brought the QP to the error state. */
+static int apply(struct berth_qp *qp, const struct ib_qp_attr *attr, int mask,
+		 struct berth_path *path, bool *failed)
+{
+	int next;
+
+	spin_lock_bh(&qp->sq.lock);
+	spin_lock(&qp->rq.lock);
+	next = judge(qp, attr, mask);
+	*failed = next == IB_QPS_ERR && qp->state != IB_QPS_ERR;
+	if (next >= 0)
+		apply_locked(qp, attr, mask, next, path);
 	spin_unlock(&qp->rq.lock);
 	spin_unlock_bh(&qp->sq.lock);
-	return changed && state == IB_QPS_ERR;
+	return next;
 }
 
 static int modify(struct berth_qp *qp, const struct ib_qp_attr *attr, int mask)
 {
 	struct berth_path path = {};
-	enum ib_qp_state cur, next;
-	int err;
+	int err, next;
+	bool failed;
 
 	berth_qp_settle(qp);
-	cur = READ_ONCE(qp->state);
-	if (mask & IB_QP_CUR_STATE && attr->cur_qp_state != cur)
-		return -EINVAL;
-	next = mask & IB_QP_STATE ? attr->qp_state : cur;
-	if (!ib_modify_qp_is_ok(cur, next, qp->ib->qp_type, mask))
-		return -EINVAL;
+	err = judge(qp, attr, mask);
+	if (err < 0)
+		return err;
 	err = check_path(qp, attr, mask);
 	if (err)
 		return err;
@@ -155,11 +173,14 @@ static int modify(struct berth_qp *qp, const struct ib_qp_attr *attr, int mask)
 		if (err)
 			return err;
 	}
-	if (apply(qp, attr, mask, next, &path))
+	next = apply(qp, attr, mask, &path, &failed);
+	if (failed)
 		berth_qp_entered_error(qp);
 
 	/* What was swapped out: packets that are being handled may still use its route (RCU). */
 	berth_path_fini(&path);
+	if (next < 0)
+		return next;
 	if (next == IB_QPS_RESET)
 		qp->transport->quiesce(qp);
 	if (next == IB_QPS_RTS || next == IB_QPS_SQD)

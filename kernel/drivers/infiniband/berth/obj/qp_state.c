@@ -67,6 +67,13 @@ static void ask_for_doorbell(struct berth_qp *qp, bool on)
 	smp_mb();
 }
 
+/* The QP has come to a state in which a failure that was noted counts no more. */
+static void forget_failure(struct berth_qp *qp)
+{
+	qp->failed = false;
+	qp->fail_state = IB_QPS_RESET;
+}
+
 /**
  * berth_qp_set_state - write the state, with what comes with it
  * @qp: queue pair, sq.lock and rq.lock held
@@ -88,7 +95,7 @@ void berth_qp_set_state(struct berth_qp *qp, enum ib_qp_state state)
 		WRITE_ONCE(qp->ring->sq_prod, 0);
 		WRITE_ONCE(qp->ring->rq_prod, 0);
 		ask_for_doorbell(qp, false);
-		qp->failed = false;
+		forget_failure(qp);
 		break;
 	case IB_QPS_ERR:
 		qp->rq.read_count = 0;
@@ -100,12 +107,12 @@ void berth_qp_set_state(struct berth_qp *qp, enum ib_qp_state state)
 		ask_for_doorbell(qp, true);
 		berth_sq_flush(qp);
 		berth_rq_flush(qp);
-		qp->failed = false;
+		forget_failure(qp);
 		break;
 	case IB_QPS_SQE:
 		qp->sq.waiting = false;
 		berth_sq_flush(qp);
-		qp->failed = false;
+		forget_failure(qp);
 		break;
 	default:
 		break;
@@ -161,11 +168,10 @@ void berth_qp_settle(struct berth_qp *qp)
 	lock_both(qp);
 	if (qp->failed && qp->state != IB_QPS_RESET && qp->state != IB_QPS_ERR) {
 		event = qp->fail_event;
-		berth_qp_set_state(qp, qp->fail_state);
 		entered = qp->fail_state == IB_QPS_ERR;
+		berth_qp_set_state(qp, qp->fail_state);
 	}
-	qp->failed = false;
-	qp->fail_state = IB_QPS_RESET;
+	forget_failure(qp);
 	unlock_both(qp);
 
 	if (event != BERTH_NO_EVENT)

@@ -7,6 +7,7 @@
  */
 #include <linux/log2.h>
 #include <rdma/uverbs_ioctl.h>
+#include "../dev.h"
 #include "shared.h"
 #include "srq.h"
 #include "ucontext.h"
@@ -59,7 +60,7 @@ static int tell_ring(const struct berth_srq *srq, struct ib_udata *udata)
  *
  * Context: process; sleeps.
  * Return: 0; -EOPNOTSUPP: another type than basic, unknown flags; -EINVAL: sizes or driver data out
- * of range; -ENOMEM, -ENOSPC, -EFAULT.
+ * of range; -ENOMEM, also when the device has max_srq; -ENOSPC, -EFAULT.
  */
 int berth_srq_create(struct ib_srq *ib, struct ib_srq_init_attr *init, struct ib_udata *udata)
 {
@@ -69,6 +70,9 @@ int berth_srq_create(struct ib_srq *ib, struct ib_srq_init_attr *init, struct ib
 	err = check_init(init, udata);
 	if (err)
 		return err;
+	err = berth_limit_take(berth_dev(ib->device), BERTH_LIMIT_SRQ);
+	if (err)
+		return err;
 	spin_lock_init(&srq->lock);
 	spin_lock_init(&srq->post_lock);
 	srq->max_wr = init->attr.max_wr;
@@ -76,8 +80,10 @@ int berth_srq_create(struct ib_srq *ib, struct ib_srq_init_attr *init, struct ib
 	srq->entries = roundup_pow_of_two(srq->max_wr);
 	srq->stride = sizeof(struct berth_recv_wqe) + srq->max_sge * sizeof(struct berth_sge);
 	srq->shared = alloc_ring(udata, srq->entries, srq->stride);
-	if (IS_ERR(srq->shared))
-		return PTR_ERR(srq->shared);
+	if (IS_ERR(srq->shared)) {
+		err = PTR_ERR(srq->shared);
+		goto uncount;
+	}
 	srq->header = srq->shared->va;
 	srq->ring = srq->header + 1;
 	if (udata) {
@@ -90,6 +96,8 @@ int berth_srq_create(struct ib_srq *ib, struct ib_srq_init_attr *init, struct ib
 
 free_shared:
 	berth_shared_free(srq->shared);
+uncount:
+	berth_limit_give(berth_dev(ib->device), BERTH_LIMIT_SRQ);
 	return err;
 }
 
@@ -190,6 +198,7 @@ int berth_srq_query(struct ib_srq *ib, struct ib_srq_attr *attr)
 int berth_srq_destroy(struct ib_srq *ib, struct ib_udata *udata)
 {
 	berth_shared_free(berth_srq(ib)->shared);
+	berth_limit_give(berth_dev(ib->device), BERTH_LIMIT_SRQ);
 	return 0;
 }
 

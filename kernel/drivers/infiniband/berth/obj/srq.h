@@ -8,8 +8,6 @@
 #include <rdma/ib_verbs.h>
 #include "../ring/srq.h"
 
-#define BERTH_MAX_SRQ	(1 << 14)
-
 static inline struct berth_srq *berth_srq(struct ib_srq *ib)
 {
 	return container_of(ib, struct berth_srq, ib);

@@ -7,6 +7,7 @@
  * lets go in the destruction of its own object.
  */
 #include <rdma/berth-abi.h>
+#include "mr.h"
 #include "ucontext.h"
 #include "udata.h"
 
@@ -25,6 +26,7 @@ int berth_ucontext_alloc(struct ib_ucontext *ib, struct ib_udata *udata)
 	struct berth_alloc_ucontext_resp resp = {
 		.abi = BERTH_ABI_VERSION,
 		.max_inline = BERTH_MAX_INLINE,
+		.null_lkey = BERTH_KEY_NULL,
 	};
 	struct berth_alloc_ucontext_req req;
 	int ret;

@@ -46,8 +46,8 @@ static void skip_acknowledged(struct berth_qp *qp)
 }
 
 /*
- * Everything before @psn has reached the peer. Stops at a READ or atomic: its data must come.
- * Returns false when such data before @psn is missing.
+ * Everything before @psn has reached the peer. Stops at a READ or atomic: its answer must come.
+ * Returns false when such an answer before @psn is missing.
  */
 static bool acknowledge(struct berth_qp *qp, u32 psn)
 {
@@ -174,7 +174,7 @@ static void pop_reads(struct berth_sq *sq)
 	memmove(sq->read_end, sq->read_end + n, sq->reads * sizeof(sq->read_end[0]));
 }
 
-/* Data has landed for the READ or atomic at the tail. */
+/* The READ or atomic at the tail was answered; what came has landed. */
 static void fetched(struct berth_qp *qp, const struct berth_swqe *wqe)
 {
 	struct berth_sq *sq = &qp->sq;
@@ -248,10 +248,22 @@ static void atomic_value(struct berth_qp *qp, const struct berth_packet *pkt)
 		fetched(qp, wqe);
 }
 
+/* The ATOMIC WRITE at the tail was done. */
+static void atomic_written(struct berth_qp *qp, const struct berth_packet *pkt)
+{
+	struct berth_swqe *wqe = berth_sq_slot(&qp->sq, qp->sq.tail);
+
+	if (pkt->opcode != BERTH_RC_READ_RESPONSE_ONLY || pkt->payload_len ||
+	    berth_syndrome_kind(pkt->syndrome) != BERTH_SYNDROME_ACK)
+		berth_req_fail(qp, IB_WC_BAD_RESP_ERR);
+	else
+		fetched(qp, wqe);
+}
+
 /* The class of the packet that answers a work request. */
 static u8 answer_class(const struct berth_swqe *wqe)
 {
-	if (wqe->opcode == BERTH_WR_READ)
+	if (wqe->opcode == BERTH_WR_READ || wqe->opcode == BERTH_WR_ATOMIC_WRITE)
 		return BERTH_CLASS_READ;
 	return berth_swqe_is_atomic(wqe) ? BERTH_CLASS_ATOMIC : BERTH_CLASS_ACK;
 }
@@ -260,16 +272,21 @@ static void data_response(struct berth_qp *qp, const struct berth_packet *pkt,
 			  struct berth_cursor *payload)
 {
 	struct berth_sq *sq = &qp->sq;
+	const struct berth_swqe *wqe;
 
 	acknowledge(qp, pkt->psn);
 	if (sq->tail == sq->head || READ_ONCE(qp->failed))
 		return;
-	if (answer_class(berth_sq_slot(sq, sq->tail)) != pkt->op->class ||
-	    berth_psn_cmp(pkt->psn, sq->una) > 0)
+	wqe = berth_sq_slot(sq, sq->tail);
+	if (answer_class(wqe) != pkt->op->class || berth_psn_cmp(pkt->psn, sq->una) > 0)
 		read_lost(qp);
-	else if (pkt->psn == sq->una && pkt->op->class == BERTH_CLASS_READ)
+	else if (pkt->psn != sq->una)
+		return;
+	else if (wqe->opcode == BERTH_WR_ATOMIC_WRITE)
+		atomic_written(qp, pkt);
+	else if (pkt->op->class == BERTH_CLASS_READ)
 		read_data(qp, pkt, payload);
-	else if (pkt->psn == sq->una)
+	else
 		atomic_value(qp, pkt);
 }
 

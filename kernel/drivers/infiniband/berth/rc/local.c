@@ -10,6 +10,7 @@
  */
 #include "../landing/landing.h"
 #include "../obj/qp_state.h"
+#include "../stats.h"
 #include "../wire/bth.h"
 #include "local.h"
 #include "local_op.h"
@@ -149,21 +150,45 @@ static enum berth_rsp_result atomic_piece(struct berth_qp *qp, struct berth_qp *
 		.compare = wqe->atomic.compare_add,
 		.rkey = wqe->rkey,
 		.psn = wqe->first_psn,
-		.swap = swap,
+		.opcode = wqe->opcode,
 	};
+	const struct berth_atomic *done;
 	enum berth_rsp_result result;
-	u64 orig;
 
 	if (!peer->rq.max_rd_atomic)
 		return BERTH_RSP_INVALID;
-	result = berth_atomic_run(peer, &atomic, &orig);
+	result = berth_atomic_run(peer, &atomic, &done);
 	if (result)
 		return result;
-	if (!berth_landing_scatter(qp->dev, dst, 0, &orig, sizeof(orig)))
+	if (!berth_landing_scatter(qp->dev, dst, 0, &done->orig, sizeof(done->orig)))
 		return BERTH_RSP_OK;
 	peer->rq.epsn = berth_psn_add(wqe->first_psn, 1);
 	qp->sq.sent = peer->rq.epsn;
 	return BERTH_RSP_MOVING;
+}
+
+static enum berth_rsp_result atomic_write_piece(struct berth_qp *peer, const struct piece *p,
+						struct berth_segs src)
+{
+	struct berth_rsp_atomic atomic = {
+		.va = p->wqe->remote_addr,
+		.rkey = p->wqe->rkey,
+		.psn = p->wqe->first_psn,
+		.opcode = BERTH_WR_ATOMIC_WRITE,
+	};
+	const struct berth_atomic *done;
+	enum berth_rsp_result result;
+	int ret;
+
+	if (!peer->rq.max_rd_atomic)
+		return BERTH_RSP_INVALID;
+	ret = berth_landing_gather(&atomic.operand, src, 0, sizeof(atomic.operand));
+	if (ret)
+		return berth_rsp_landed(ret);
+	result = berth_atomic_run(peer, &atomic, &done);
+	if (!result)
+		berth_count_add(peer->dev, BERTH_CNT_LOCAL_BYTES, sizeof(atomic.operand));
+	return result;
 }
 
 static enum berth_rsp_result move_piece(struct berth_qp *qp, struct berth_qp *peer,
@@ -185,6 +210,8 @@ static enum berth_rsp_result move_piece(struct berth_qp *qp, struct berth_qp *pe
 	case BERTH_WR_CMP_SWP:
 	case BERTH_WR_FETCH_ADD:
 		return atomic_piece(qp, peer, p, own);
+	case BERTH_WR_ATOMIC_WRITE:
+		return atomic_write_piece(peer, p, own);
 	case BERTH_WR_WRITE:
 	case BERTH_WR_WRITE_IMM:
 		result = write_piece(peer, p, own);
@@ -246,7 +273,7 @@ static u32 one(struct berth_qp *qp, struct berth_qp *peer)
 	enum berth_rsp_result result;
 	int ret;
 
-	ret = berth_req_source(qp, p.wqe, berth_swqe_fetches(p.wqe) ? IB_ACCESS_LOCAL_WRITE : 0);
+	ret = berth_req_source(qp, p.wqe, berth_swqe_lands(p.wqe) ? IB_ACCESS_LOCAL_WRITE : 0);
 	if (ret < 0) {
 		if (p.wqe->status != IB_WC_SUCCESS)
 			berth_req_fail(qp, p.wqe->status);

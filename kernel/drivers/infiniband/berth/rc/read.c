@@ -26,12 +26,12 @@ static struct berth_read *queued(struct berth_rq *rq, u32 i)
 	return &rq->read[(rq->read_first + i) % BERTH_MAX_RD_ATOMIC];
 }
 
-static void enqueue_atomic(struct berth_rq *rq, u32 psn, u64 orig, bool again)
+static void enqueue_atomic(struct berth_rq *rq, const struct berth_atomic *done, bool again)
 {
 	*queued(rq, rq->read_count++) = (struct berth_read){
-		.va = orig,
-		.psn = psn,
-		.atomic = true,
+		.va = done->orig,
+		.psn = done->psn,
+		.answer = done->answer,
 		.again = again,
 	};
 }
@@ -78,36 +78,57 @@ enum berth_rsp_result berth_read_request(struct berth_qp *qp, const struct berth
 	return BERTH_RSP_OK;
 }
 
-/* A new atomic, in order. */
-enum berth_rsp_result berth_read_atomic(struct berth_qp *qp, const struct berth_packet *pkt)
+/* What the packet asks for. */
+static enum berth_rsp_result take_atomic(const struct berth_packet *pkt,
+					 struct berth_cursor *payload,
+					 struct berth_rsp_atomic *atomic)
 {
-	const struct berth_rsp_atomic atomic = {
+	*atomic = (struct berth_rsp_atomic){
 		.va = pkt->va,
 		.operand = pkt->swap_add,
 		.compare = pkt->compare,
 		.rkey = pkt->rkey,
 		.psn = pkt->psn,
-		.swap = pkt->opcode == BERTH_RC_CMP_SWAP,
+		.opcode = pkt->opcode == BERTH_RC_CMP_SWAP ? BERTH_WR_CMP_SWP : BERTH_WR_FETCH_ADD,
 	};
+	if (pkt->opcode != BERTH_RC_ATOMIC_WRITE)
+		return BERTH_RSP_OK;
+	if (pkt->dma_len != sizeof(u64) || pkt->payload_len != sizeof(u64))
+		return BERTH_RSP_INVALID;
+	atomic->opcode = BERTH_WR_ATOMIC_WRITE;
+	if (berth_cursor_pull(payload, &atomic->operand, sizeof(u64)))
+		return BERTH_RSP_OPERATION;
+	return BERTH_RSP_OK;
+}
+
+/* A new atomic, in order. */
+enum berth_rsp_result berth_read_atomic(struct berth_qp *qp, const struct berth_packet *pkt,
+					struct berth_cursor *payload)
+{
+	const struct berth_atomic *done;
+	struct berth_rsp_atomic atomic;
 	struct berth_rq *rq = &qp->rq;
 	enum berth_rsp_result result;
-	u64 orig;
 
 	if (first_asked(rq) >= rq->max_rd_atomic)
 		return BERTH_RSP_INVALID;
 	if (rq->read_count >= rq->max_rd_atomic)
 		return BERTH_RSP_MOVING;
-	result = berth_atomic_run(qp, &atomic, &orig);
+	result = take_atomic(pkt, payload, &atomic);
 	if (result)
 		return result;
-	enqueue_atomic(rq, pkt->psn, orig, false);
+	result = berth_atomic_run(qp, &atomic, &done);
+	if (result)
+		return result;
+	berth_count_add(qp->dev, BERTH_CNT_RX_BYTES, pkt->payload_len);
+	enqueue_atomic(rq, done, false);
 	return BERTH_RSP_OK;
 }
 
 /* A READ or atomic that was answered before, or is being answered. */
 void berth_read_again(struct berth_qp *qp, const struct berth_packet *pkt)
 {
-	const struct berth_atomic *atomic;
+	const struct berth_atomic *done;
 	struct berth_rq *rq = &qp->rq;
 
 	while (rq->read_count &&
@@ -116,9 +137,9 @@ void berth_read_again(struct berth_qp *qp, const struct berth_packet *pkt)
 	if (rq->read_count >= rq->max_rd_atomic)
 		return;
 	if (pkt->op->class == BERTH_CLASS_ATOMIC) {
-		atomic = berth_atomic_find(rq, pkt->psn);
-		if (atomic)
-			enqueue_atomic(rq, atomic->psn, atomic->orig, true);
+		done = berth_atomic_find(rq, pkt->psn);
+		if (done)
+			enqueue_atomic(rq, done, true);
 	} else if (pkt->dma_len <= BERTH_MAX_MSG) {
 		enqueue(rq, pkt, true);
 	}
@@ -219,11 +240,11 @@ static void answer_atomics(struct berth_qp *qp)
 {
 	struct berth_rq *rq = &qp->rq;
 
-	while (rq->read_count && queued(rq, 0)->atomic) {
+	while (rq->read_count && queued(rq, 0)->answer) {
 		const struct berth_read *read = queued(rq, 0);
 		const struct berth_packet pkt = {
-			.op = berth_opcode_find(BERTH_RC_ATOMIC_ACK),
-			.opcode = BERTH_RC_ATOMIC_ACK,
+			.op = berth_opcode_find(read->answer),
+			.opcode = read->answer,
 			.qpn = qp->dest_qpn,
 			.psn = read->psn,
 			.pkey = BERTH_DEFAULT_PKEY,
@@ -249,7 +270,7 @@ static bool step(struct berth_qp *qp)
 	struct berth_burst b;
 	int ret = 0;
 
-	if (read->atomic) {
+	if (read->answer) {
 		answer_atomics(qp);
 		return true;
 	}

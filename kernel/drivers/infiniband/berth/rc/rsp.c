@@ -154,7 +154,7 @@ static enum berth_rsp_result request(struct berth_qp *qp, const struct berth_pac
 	case BERTH_CLASS_READ:
 		return berth_read_request(qp, pkt);
 	case BERTH_CLASS_ATOMIC:
-		return berth_read_atomic(qp, pkt);
+		return berth_read_atomic(qp, pkt, payload);
 	default:
 		return BERTH_RSP_INVALID;
 	}

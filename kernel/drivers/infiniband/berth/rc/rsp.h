@@ -32,11 +32,11 @@ struct berth_rsp_tail {
 /* An atomic as the peer asks for it. */
 struct berth_rsp_atomic {
 	u64 va;
-	u64 operand;		/* to add, or to store */
+	u64 operand;		/* to add, or to store; ATOMIC_WRITE: bytes as they lie in memory */
 	u64 compare;
 	u32 rkey;
 	u32 psn;
-	bool swap;		/* compare and swap; else fetch and add */
+	u8 opcode;		/* BERTH_WR_CMP_SWP, _FETCH_ADD, _ATOMIC_WRITE */
 };
 
 /* act.c: what requests do */
@@ -51,7 +51,7 @@ void berth_rsp_fail(struct berth_qp *qp, enum berth_rsp_result result);
 
 /* atomic.c: atomics, carried out once and remembered */
 enum berth_rsp_result berth_atomic_run(struct berth_qp *qp, const struct berth_rsp_atomic *atomic,
-				       u64 *orig);
+				       const struct berth_atomic **done);
 const struct berth_atomic *berth_atomic_find(const struct berth_rq *rq, u32 psn);
 
 /* rsp.c: requests from the wire */
@@ -62,7 +62,8 @@ void berth_rsp_answer(struct berth_qp *qp);
 
 /* read.c: answering READs and atomics, in softirq up to a budget, then in a worker */
 enum berth_rsp_result berth_read_request(struct berth_qp *qp, const struct berth_packet *pkt);
-enum berth_rsp_result berth_read_atomic(struct berth_qp *qp, const struct berth_packet *pkt);
+enum berth_rsp_result berth_read_atomic(struct berth_qp *qp, const struct berth_packet *pkt,
+					struct berth_cursor *payload);
 void berth_read_again(struct berth_qp *qp, const struct berth_packet *pkt);
 void berth_read_run(struct berth_qp *qp, u32 bursts);
 void berth_rsp_work(struct work_struct *work);

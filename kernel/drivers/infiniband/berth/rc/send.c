@@ -38,7 +38,7 @@ struct plan {
 	u32 wire_len;
 	u8 opcode;
 	bool last;
-	bool fetch;		/* a READ or atomic: answered with data */
+	bool fetch;		/* a READ or atomic: answered by itself */
 };
 
 static enum berth_op_tail tail_of(const struct berth_swqe *wqe)
@@ -99,6 +99,18 @@ static struct plan plan_atomic(struct berth_swqe *wqe)
 	};
 }
 
+static struct plan plan_atomic_write(struct berth_swqe *wqe)
+{
+	return (struct plan){
+		.wqe = wqe,
+		.payload = wqe->length,
+		.psns = 1,
+		.opcode = BERTH_RC_ATOMIC_WRITE,
+		.last = true,
+		.fetch = true,
+	};
+}
+
 /* The packet at a place whose WQE is there; moves the place behind it. */
 static struct plan plan_packet(const struct berth_qp *qp, struct place *at)
 {
@@ -110,6 +122,8 @@ static struct plan plan_packet(const struct berth_qp *qp, struct place *at)
 		at->offset += read_piece(wqe, at->offset);
 	} else if (berth_swqe_is_atomic(wqe)) {
 		p = plan_atomic(wqe);
+	} else if (wqe->opcode == BERTH_WR_ATOMIC_WRITE) {
+		p = plan_atomic_write(wqe);
 	} else {
 		u32 left = wqe->length - at->offset;
 
@@ -227,7 +241,7 @@ static int fill(struct berth_qp *qp, const struct plan *p, u8 *at, bool ackreq)
 	hdr = berth_packet_build(&pkt, at, BERTH_HDR_MAX);
 	if (WARN_ON_ONCE(hdr < 0))
 		return hdr;
-	n = berth_req_source(qp, p->wqe, p->fetch ? IB_ACCESS_LOCAL_WRITE : 0);
+	n = berth_req_source(qp, p->wqe, berth_swqe_lands(p->wqe) ? IB_ACCESS_LOCAL_WRITE : 0);
 	if (n < 0)
 		return n;
 	if (!p->payload)

@@ -26,14 +26,15 @@ struct berth_read {
 	u32 length;
 	u32 offset;		/* bytes answered */
 	u32 psn;		/* of the request, and of the first response */
-	bool atomic;
+	u8 answer;		/* opcode of an atomic's answer; 0: a READ */
 	bool again;		/* asked for before */
 };
 
 /* An atomic that was carried out: what it is answered with however often it comes. */
 struct berth_atomic {
-	u64 orig;
+	u64 orig;		/* ATOMIC WRITE: 0 */
 	u32 psn;
+	u8 answer;		/* opcode */
 };
 
 struct berth_rq {

@@ -18,7 +18,7 @@
 
 static u32 list_bytes(u32 max_sge, u32 max_inline)
 {
-	/* Room for two SGEs at least: an atomic's scratch, and 80-byte strides. */
+	/* Room for two SGEs at least: an atomic's word, and 80-byte strides. */
 	return max3(max_sge * (u32)sizeof(struct berth_sge), ALIGN(max_inline, 16), 32U);
 }
 
@@ -78,6 +78,7 @@ void berth_sq_reset(struct berth_qp *qp)
 static u8 validate(const struct berth_qp *qp, const struct berth_send_wqe *wqe)
 {
 	const struct berth_sq *sq = &qp->sq;
+	u32 max_inline = sq->max_inline;
 
 	if (wqe->flags & ~SUPPORTED_FLAGS || wqe->reserved0 || !qp->transport->takes(wqe))
 		return IB_WC_LOC_QP_OP_ERR;
@@ -94,6 +95,11 @@ static u8 validate(const struct berth_qp *qp, const struct berth_send_wqe *wqe)
 		if (wqe->flags & BERTH_WR_INLINE || !sq->max_rd_atomic)
 			return IB_WC_LOC_QP_OP_ERR;
 		break;
+	case BERTH_WR_ATOMIC_WRITE:
+		if (!sq->max_rd_atomic)
+			return IB_WC_LOC_QP_OP_ERR;
+		max_inline = max(max_inline, (u32)sizeof(u64));
+		break;
 	case BERTH_WR_LOCAL_INV:
 	case BERTH_WR_BIND_MW:
 		if (wqe->flags & BERTH_WR_INLINE || wqe->num_sge)
@@ -107,7 +113,7 @@ static u8 validate(const struct berth_qp *qp, const struct berth_send_wqe *wqe)
 		return IB_WC_LOC_QP_OP_ERR;
 	}
 	if (wqe->flags & BERTH_WR_INLINE) {
-		if (wqe->num_sge || wqe->inline_len > sq->max_inline)
+		if (wqe->num_sge || wqe->inline_len > max_inline)
 			return IB_WC_LOC_QP_OP_ERR;
 	} else if (wqe->num_sge > sq->max_sge || wqe->inline_len) {
 		return IB_WC_LOC_QP_OP_ERR;
@@ -115,16 +121,23 @@ static u8 validate(const struct berth_qp *qp, const struct berth_send_wqe *wqe)
 	return IB_WC_SUCCESS;
 }
 
-static u8 sum_length(struct berth_swqe *slot)
+static u64 sum_length(const struct berth_swqe *slot)
 {
 	u64 total = 0;
 	u32 i;
 
 	for (i = 0; i < slot->num_sge; i++)
 		total += slot->sge[i].length;
-	if (total > BERTH_MAX_MSG || (berth_swqe_is_atomic(slot) && total != sizeof(u64)))
+	return total;
+}
+
+static u8 set_length(struct berth_swqe *slot, u64 length)
+{
+	bool word = berth_swqe_is_atomic(slot) || slot->opcode == BERTH_WR_ATOMIC_WRITE;
+
+	if (length > BERTH_MAX_MSG || (word && length != sizeof(u64)))
 		return IB_WC_LOC_LEN_ERR;
-	slot->length = total;
+	slot->length = length;
 	return IB_WC_SUCCESS;
 }
 
@@ -185,13 +198,13 @@ bool berth_sq_fetch(struct berth_qp *qp)
 	slot->status = validate(qp, &wqe);
 	if (slot->status == IB_WC_SUCCESS) {
 		if (wqe.flags & BERTH_WR_INLINE) {
-			slot->length = wqe.inline_len;
-			memcpy(slot->sge, entry + sizeof(wqe), slot->length);
+			memcpy(slot->sge, entry + sizeof(wqe), wqe.inline_len);
+			slot->status = set_length(slot, wqe.inline_len);
 		} else {
 			memcpy(slot->sge, entry + sizeof(wqe),
 			       slot->num_sge * sizeof(struct berth_sge));
 			barrier();
-			slot->status = sum_length(slot);
+			slot->status = set_length(slot, sum_length(slot));
 		}
 	}
 	sq->head++;

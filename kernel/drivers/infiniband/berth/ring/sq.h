@@ -83,7 +83,7 @@ struct berth_sq {
 	u8 rnr_retry;
 	u8 timeout;		/* code of the ack timeout, 0: none */
 	u8 max_rd_atomic;
-	u8 reads;		/* READs and atomics without their whole response */
+	u8 reads;		/* requests that fetch, without their whole response */
 	bool read_lost;		/* a gap in responses was found and asked for again */
 	bool waiting;		/* for the RNR timer (or moving memory), until resume */
 	bool draining;		/* SQD: start no more WQEs, report when idle */
@@ -100,10 +100,19 @@ static inline bool berth_swqe_is_atomic(const struct berth_swqe *wqe)
 	return wqe->opcode == BERTH_WR_CMP_SWP || wqe->opcode == BERTH_WR_FETCH_ADD;
 }
 
-/* Whether the peer answers with data: a READ or an atomic. */
-static inline bool berth_swqe_fetches(const struct berth_swqe *wqe)
+/* Whether the peer's answer has data for our memory. */
+static inline bool berth_swqe_lands(const struct berth_swqe *wqe)
 {
 	return wqe->opcode == BERTH_WR_READ || berth_swqe_is_atomic(wqe);
+}
+
+/*
+ * Whether the peer answers the request itself, which nothing that it says of later ones can stand for:
+ * it takes one of the peer's responder resources.
+ */
+static inline bool berth_swqe_fetches(const struct berth_swqe *wqe)
+{
+	return berth_swqe_lands(wqe) || wqe->opcode == BERTH_WR_ATOMIC_WRITE;
 }
 
 static inline struct berth_swqe *berth_sq_slot(const struct berth_sq *sq, u32 counter)

@@ -3,9 +3,11 @@
  * Receiving datagrams: 40 bytes of global route header, then the payload, into the next receive.
  *
  * Over IPv4 the last 20 of the 40 bytes are the IPv4 header and the first 20 are zero (IBTA annex
- * A17, 17.4.5.2). A packet that is not for this QP, or for which no receive is posted, is dropped
- * and counted; one for which the receive is too small costs the QP, as the specification has it
- * (volume 1, 10.3.1). The GSI QP is spared that: MADs have one length, and others are dropped.
+ * A17, 17.4.5.2). A packet that is not for this QP, for which no receive is posted, or for which
+ * the next receive is too small is dropped and counted, and the receive waits for the next one:
+ * whoever knows the queue key must not be able to take a QP down or its receives away (volume 1,
+ * 9.9.3: class D; hfi1, qib, hns and rxe do the same). What is wrong with the receive itself costs
+ * the QP.
  *
  * Context: softirq, rq.lock held.
  */
@@ -171,7 +173,7 @@ void berth_ud_request(struct berth_qp *qp, const struct berth_packet *pkt,
 	if (!take(qp))
 		return;
 	if (GRH_BYTES + pkt->payload_len > qp->rq.capacity) {
-		fail(qp, IB_WC_LOC_LEN_ERR);
+		drop(qp);
 		return;
 	}
 	ret = land(qp, pkt, payload, rx);

@@ -37,12 +37,16 @@ enum berth_opcode_value {
 	BERTH_RC_FETCH_ADD		= 0x14,
 	BERTH_RC_SEND_LAST_INV		= 0x16,
 	BERTH_RC_SEND_ONLY_INV		= 0x17,
+	BERTH_RC_ATOMIC_WRITE		= 0x1d,
 
 	BERTH_UD_SEND_ONLY		= 0x64,
 	BERTH_UD_SEND_ONLY_IMM		= 0x65,
 };
 
-/* The request that a packet belongs to; a response has that of its request. */
+/*
+ * The request that a packet belongs to; a response has that of its request, but for ATOMIC WRITE: it
+ * is an atomic that is answered like a READ of no bytes (IBTA volume 1, annex A19).
+ */
 enum berth_op_class {
 	BERTH_CLASS_SEND,
 	BERTH_CLASS_WRITE,
@@ -96,6 +100,7 @@ enum berth_op_kind {
 	BERTH_KIND_READ_RESPONSE,
 	BERTH_KIND_CMP_SWAP,
 	BERTH_KIND_FETCH_ADD,
+	BERTH_KIND_ATOMIC_WRITE,
 	BERTH_KIND_ACK,
 	BERTH_KIND_ATOMIC_ACK,
 	BERTH_KIND_UD_SEND,
