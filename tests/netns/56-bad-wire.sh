@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 # Every kind of bad wire at 0.1, 1 and 5 %, alone and together: each message arrives once and whole. A wire that
-# breaks under traffic (link down, MTU lowered, all packets lost): the specified error
-# within the time that was configured, or nothing but delay when it is mended in time. And the speed at 1 % loss
+# breaks under traffic (link down, MTU lowered, address gone, all packets lost): the specified error within the
+# time that was configured, or nothing but delay when it is mended in time. And the speed at 1 % loss
 # against that without. Runs in the guest.
 # timeout: 500
 set -uo pipefail
@@ -120,6 +120,7 @@ break)	breaks link_down 'ip -n tb link set tvb down' \
 		"ip -n tb link set tvb up; ip -n tb neigh replace 10.78.0.1 lladdr $(mac ta tva) dev tvb nud permanent"
 	breaks mtu 'ip -n ta link set tva mtu 1500' 'ip -n ta link set tva mtu 4200'
 	breaks peer_mtu 'ip -n tb link set tvb mtu 1500' 'ip -n tb link set tvb mtu 4200'
+	breaks address 'ip -n ta addr del 10.78.0.1/24 dev tva' 'ip -n ta addr add 10.78.0.1/24 dev tva'
 	breaks all_lost 'tc -n ta qdisc replace dev tva root netem loss 100%' 'tc -n ta qdisc del dev tva root'
 	breaks answers_lost 'tc -n tb qdisc replace dev tvb root netem loss 100%' 'tc -n tb qdisc del dev tvb root' ;&
 speed)	speed

@@ -144,6 +144,7 @@ vm_tests() {
 	local scripts=() slow=1 i boots=0 current ended
 	mapfile -t scripts < <(vm_scripts)
 	[[ ${#scripts[@]} -gt 0 ]] || return 0
+	[[ ${scripts[*]} != *-tshark.sh* ]] || need tshark
 	[[ $flavour == stock ]] || slow=4
 	rm -rf "$BUILD/test/out"
 	mkdir -p "$BUILD/test/out"

@@ -7,8 +7,8 @@
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck source=tests/verbs/guest-lib.sh
-. "$here/../../verbs/guest-lib.sh"
-need_programs rc_data ud_data
+. "$here/../verbs/guest-lib.sh"
+need_programs rc_data ud_data rc_atomic rc_atomic_write
 dir=$(mktemp -d /tmp/tshark.XXXXXX)
 trap 'link_down; rm -rf "$dir"' EXIT
 for p in dumpcap tshark; do
@@ -16,11 +16,8 @@ for p in dumpcap tshark; do
 done
 link_up && devs_up || { fail tshark/setup "no link of our own"; exit 1; }
 
-# SEND, WRITE and READ of one and of many packets, with immediate and with invalidate, answers, datagrams.
-WANT=0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,22,23,100,101
-if [[ $(ip netns exec ta ibv_devinfo -d bt0 -v | awk '/atomic_cap:/ { print $2 }') != ATOMIC_NONE ]]; then
-	WANT+=,18,19,20
-fi
+# SEND, WRITE and READ of one and of many packets, with immediate and with invalidate, answers, atomics, datagrams.
+WANT=0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,22,23,29,100,101
 
 # capture FILE COMMAND...
 capture() {
@@ -41,7 +38,8 @@ traffic() {
 	run_verbs_as '' "$name/" rc_data --dev bt0 --peer bt1 --ack-timeout 18 --filter 'mtu/*/wire/1024/*' --filter 'ipv6/*/wire'
 	run_verbs_as '' "$name/" ud_data --dev bt0 --peer bt1 --filter '*imm*/wire' --filter '*lengths/host/wire' \
 		--filter '*lengths/ipv6/wire'
-	[[ $WANT != *,19,* ]] || run_verbs_as '' "$name/" rc_atomic --dev bt0 --peer bt1 --filter '*/wire'
+	run_verbs_as '' "$name/" rc_atomic --dev bt0 --peer bt1 --filter 'values/wire/*'
+	run_verbs_as '' "$name/" rc_atomic_write --dev bt0 --peer bt1 --filter '*values/wire/host'
 }
 
 # Faults that the dissectors see in file $1, a line each. What guesses at payloads is left out: ours are patterns.

@@ -20,7 +20,7 @@ MTUS = (4096, 2048, 1024, 512, 256)
 
 # Bytes of extended headers behind the 12 of the BTH, by opcode: RC, and UD from 100 on.
 HEADERS = {0: 0, 1: 0, 2: 0, 3: 4, 4: 0, 5: 4, 6: 16, 7: 0, 8: 0, 9: 4, 10: 16, 11: 20, 12: 16, 13: 4, 14: 0, 15: 4,
-           16: 4, 17: 4, 18: 12, 19: 28, 20: 28, 22: 4, 23: 4, 100: 8, 101: 12}
+           16: 4, 17: 4, 18: 12, 19: 28, 20: 28, 22: 4, 23: 4, 29: 16, 100: 8, 101: 12}
 # UC has the same layout as RC, 32 further on, without answers and reads.
 HEADERS.update({32 + op: HEADERS[op] for op in range(12)})
 
