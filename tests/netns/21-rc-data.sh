@@ -9,6 +9,11 @@ set -uo pipefail
 need_programs rc_data
 
 before=$(census berth0 berth1)
-run_verbs rc_data --filter '[!b]*' --filter 'batch/*' --filter 'bidir/*'
+if debug_kernel; then
+	run_verbs rc_data --filter '[!bdm]*' --filter 'batch/*' --filter 'bidir/*' --filter 'mtu/*/1024/*' \
+		--filter 'data/*/host-bar' --filter 'data/*/bar-heap' --filter 'data/*/heap-udmabuf'
+else
+	run_verbs rc_data --filter '[!b]*' --filter 'batch/*' --filter 'bidir/*'
+fi
 same_census data/left_behind "$before" berth0 berth1
 exit $failed

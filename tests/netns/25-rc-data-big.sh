@@ -8,7 +8,7 @@ set -uo pipefail
 need_programs rc_data
 
 before=$(census berth0 berth1)
-if [[ ${BERTH_FLAVOUR:-stock} == debug ]]; then
+if debug_kernel; then
 	skip big/send "2 GiB take too long on the debug kernel"
 	run_verbs rc_data --filter 'big/too_big/*'
 else

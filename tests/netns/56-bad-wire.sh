@@ -60,8 +60,9 @@ matrix() {
 
 declare -A happened
 all_kinds() {
-	local p
-	for p in 0.1 1 5; do
+	local p rates=(0.1 1 5)
+	! debug_kernel || rates=(1)
+	for p in "${rates[@]}"; do
 		matrix "loss_$p" loss $p%
 		matrix "duplicate_$p" duplicate $p%
 		matrix "reorder_$p" delay 1ms reorder $((100 - ${p%.*}))% 50%
@@ -71,6 +72,7 @@ all_kinds() {
 	done
 	# At 0.1 % nothing may have happened; at more it has to.
 	for p in loss_1 loss_5 duplicate_1 duplicate_5 corrupt_1 corrupt_5 reorder_5 together_1 together_5; do
+		[[ -v happened[$p] ]] || continue
 		((happened[$p] > 0)) && pass "bad_wire/$p/happened" || fail "bad_wire/$p/happened" "no counter rose"
 	done
 }
