@@ -12,6 +12,7 @@
 #define ALIGN(x, a)		(((x) + (a) - 1) / (a) * (a))
 #define max3(x, y, z)		max(max(x, y), z)
 #define min_t(t, x, y)		min((t)(x), (t)(y))
+#define max_t(t, x, y)		max((t)(x), (t)(y))
 #define struct_size_t(t, m, n)	(offsetof(t, m) + sizeof(((t *)0)->m[0]) * (n))
 
 static inline u32 roundup_pow_of_two(u32 n)

@@ -6,7 +6,8 @@
  * or berth_landing_range() made from keys and addresses after checking key, PD, rights and bounds of
  * all of them, so that a refused transfer has touched nothing. Bytes are then moved once.
  *
- * Null memory (BERTH_KEY_NULL) has no MR: it reads as zeroes and takes what is written without keeping it.
+ * Null memory (BERTH_KEY_NULL) has no MR: it reads as zeroes and takes what is written without
+ * keeping it.
  *
  * Segments point into MRs: they are valid only within the RCU read-side section (bottom halves
  * disabled) in which they were resolved, and are resolved again for the next piece of a message.

@@ -9,16 +9,16 @@
 #include "limit.h"
 
 /*
- * Made for servers with a QP for each of 10,000 and more peers: with small queues (16 entries) a QP
- * takes 12 KiB, so 10,000 of them are 120 MB and all that there can be fit in a machine of 2 GiB.
+ * Made for servers with a QP for each of 10,000 and more peers: with queues of 16 entries a QP takes
+ * about 10 KiB, so 10,000 of them are 100 MB and all that there can be fit in a machine of 2 GiB.
  * Each can have two CQs of its own; PDs and SRQs are there to be shared, but a server may have one
  * for each peer. The limits catch who forgets to destroy. They do not keep anybody from taking all
  * memory: the sizes of queues decide about that.
  */
-#define MAX_QP	(1 << 16)
+#define MAX_QP	65536
 #define MAX_CQ	(2 * MAX_QP)
-#define MAX_PD	(1 << 14)
-#define MAX_SRQ	(1 << 14)
+#define MAX_PD	16384
+#define MAX_SRQ	16384
 
 static const int maxima[BERTH_LIMITS] = {
 	[BERTH_LIMIT_PD] = MAX_PD,

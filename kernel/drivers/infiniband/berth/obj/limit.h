@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How many objects of a kind a device can have. Those of the kernel's own consumers count like those
- * of processes.
+ * How many objects of a kind a device can have. Those of the kernel's own consumers count like
+ * those of processes.
  *
  * An object is counted from before its memory is allocated until after it was freed. Kinds that are
  * found by a number of the device (MRs, memory windows, address handles) need no count: the numbers

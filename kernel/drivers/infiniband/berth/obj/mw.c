@@ -29,7 +29,8 @@ static u32 index_of(u32 key)
  * @ib: memory of the core; device, pd and type are set
  * @udata: brings nothing
  *
- * Context: process; sleeps. Return: 0; -EINVAL: driver data; -ENOMEM, also when every key is in use.
+ * Context: process; sleeps.
+ * Return: 0; -EINVAL: driver data; -ENOMEM, also when every key is in use.
  */
 int berth_mw_alloc(struct ib_mw *ib, struct ib_udata *udata)
 {

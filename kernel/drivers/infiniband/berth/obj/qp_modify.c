@@ -4,9 +4,10 @@
  * allows, is the RDMA core's table (ib_modify_qp_is_ok, IBTA volume 1, 10.3.1); here their values are
  * checked, all of them before anything changes, and applied under both locks.
  *
- * A QP may fail at any moment until they are held. The transition is judged once without them, so that
- * nothing is prepared for one that does not exist, and again with them, which is what counts: from
- * RTR a QP that has failed meanwhile is not brought to RTS, but RESET and ERR take it from wherever it is.
+ * A QP may fail at any moment until they are held. The transition is judged once without them, so
+ * that nothing is prepared for one that does not exist, and again with them, which is what counts: a
+ * QP that has failed meanwhile is not brought from RTR to RTS, but RESET and ERR take it from
+ * wherever it is.
  *
  * Context: process, state_mutex held throughout.
  */
@@ -107,7 +108,7 @@ static void apply_responder(struct berth_qp *qp, const struct ib_qp_attr *attr, 
 		qp->transport->reset_responder(qp, attr->rq_psn & BERTH_PSN_MASK);
 }
 
-/* Where the QP will be, or -EINVAL: it is not where the caller says, or cannot go there from here. */
+/* Where the QP will be; -EINVAL: it is not where the caller says, or no way leads there. */
 static int judge(const struct berth_qp *qp, const struct ib_qp_attr *attr, int mask)
 {
 	enum ib_qp_state cur = READ_ONCE(qp->state);

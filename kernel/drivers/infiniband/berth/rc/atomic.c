@@ -6,8 +6,8 @@
  *
  * Words are in the byte order of this machine; they are atomic against the CPUs and all devices of
  * this host in system memory, against all devices of this host in I/O memory
- * (berth_window_atomic64()). ATOMIC WRITE, which finds nothing, is one of them: bytes that appear at
- * once, and after all that came before (annex A19).
+ * (berth_window_atomic64()). ATOMIC WRITE, which finds nothing, is one of them: bytes that appear
+ * at once, and after all that came before (annex A19).
  *
  * Context: rq.lock held, bottom halves disabled.
  */

@@ -98,7 +98,7 @@ static u8 validate(const struct berth_qp *qp, const struct berth_send_wqe *wqe)
 	case BERTH_WR_ATOMIC_WRITE:
 		if (!sq->max_rd_atomic)
 			return IB_WC_LOC_QP_OP_ERR;
-		max_inline = max(max_inline, (u32)sizeof(u64));
+		max_inline = max_t(u32, max_inline, sizeof(u64));
 		break;
 	case BERTH_WR_LOCAL_INV:
 	case BERTH_WR_BIND_MW:

@@ -107,8 +107,8 @@ static inline bool berth_swqe_lands(const struct berth_swqe *wqe)
 }
 
 /*
- * Whether the peer answers the request itself, which nothing that it says of later ones can stand for:
- * it takes one of the peer's responder resources.
+ * Whether the peer answers the request itself, which nothing that it says of later ones can stand
+ * for: it takes one of the peer's responder resources.
  */
 static inline bool berth_swqe_fetches(const struct berth_swqe *wqe)
 {

@@ -44,8 +44,8 @@ enum berth_opcode_value {
 };
 
 /*
- * The request that a packet belongs to; a response has that of its request, but for ATOMIC WRITE: it
- * is an atomic that is answered like a READ of no bytes (IBTA volume 1, annex A19).
+ * The request that a packet belongs to; a response has that of its request, but for ATOMIC WRITE:
+ * it is an atomic that is answered like a READ of no bytes (IBTA volume 1, annex A19).
  */
 enum berth_op_class {
 	BERTH_CLASS_SEND,
