@@ -60,12 +60,14 @@ matrix() {
 
 declare -A happened
 all_kinds() {
-	local p rates=(0.1 1 5)
+	local p in_time rates=(0.1 1 5)
 	! debug_kernel || rates=(1)
 	for p in "${rates[@]}"; do
 		matrix "loss_$p" loss $p%
 		matrix "duplicate_$p" duplicate $p%
-		matrix "reorder_$p" delay 1ms reorder $((100 - ${p%.*}))% 50%
+		# netem's figure is how many are not delayed.
+		in_time=$(awk -v p="$p" 'BEGIN { print 100 - p }')
+		matrix "reorder_$p" delay 5ms reorder "$in_time%"
 		matrix "corrupt_$p" corrupt $p%
 		matrix "jitter_$p" delay 2ms 1ms $p%
 		matrix "together_$p" delay 1ms 1ms loss $p% duplicate $p% corrupt $p% reorder $p%
