@@ -235,20 +235,34 @@ static u64 atomic_io(void __iomem *word, enum berth_atomic_op op, u64 operand, u
 	return old;
 }
 
-static int list_atomic(struct berth_window *w, u64 off, enum berth_atomic_op op, u64 operand,
-		       u64 compare, u64 *old)
+static void leave_word(struct berth_window *w)
 {
-	void *at;
-	int err = berth_list_pin(w, off, sizeof(u64), &at);
+	if (w->kind == WINDOW_LIST)
+		berth_list_unpin(w);
+}
 
-	if (err)
+/*
+ * An aligned 64-bit word, until leave_word(). The pointer decides, not the offset: a window over pages
+ * may begin anywhere in a page.
+ */
+static int enter_word(struct berth_window *w, u64 off, struct iosys_map *at)
+{
+	void *vaddr;
+	int err;
+
+	if (w->kind == WINDOW_LIST) {
+		err = berth_list_pin(w, off, sizeof(u64), &vaddr);
+		if (!err)
+			iosys_map_set_vaddr(at, vaddr);
+	} else {
+		err = window_enter(w, off, sizeof(u64), at);
+	}
+	if (unlikely(err))
 		return err;
-	if (IS_ALIGNED((uintptr_t)at, sizeof(u64)))
-		*old = atomic_system(at, op, operand, compare);
-	else
-		err = -EINVAL;
-	berth_list_unpin(w);
-	return err;
+	if (IS_ALIGNED((uintptr_t)at->vaddr, sizeof(u64)))
+		return 0;
+	leave_word(w);
+	return -EINVAL;
 }
 
 int berth_window_atomic64(struct berth_window *w, u64 off, enum berth_atomic_op op, u64 operand,
@@ -259,18 +273,14 @@ int berth_window_atomic64(struct berth_window *w, u64 off, enum berth_atomic_op 
 
 	if (unlikely((unsigned int)op > BERTH_ATOMIC_SWAP))
 		return -EINVAL;
-	if (w->kind == WINDOW_LIST)
-		return list_atomic(w, off, op, operand, compare, old);
-	err = window_enter(w, off, sizeof(u64), &at);
+	err = enter_word(w, off, &at);
 	if (unlikely(err))
 		return err;
-	/* The pointer decides, not the offset: a window over pages may begin anywhere in a page. */
-	if (!IS_ALIGNED((uintptr_t)at.vaddr, sizeof(u64)))
-		return -EINVAL;
 	if (at.is_iomem)
 		*old = atomic_io(at.vaddr_iomem, op, operand, compare);
 	else
 		*old = atomic_system(at.vaddr, op, operand, compare);
+	leave_word(w);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(berth_window_atomic64);
@@ -288,38 +298,19 @@ static void store_io(void __iomem *at, u64 word)
 	spin_unlock_irqrestore(&io_atomic_lock, flags);
 }
 
-static int list_store(struct berth_window *w, u64 off, u64 word)
-{
-	void *at;
-	int err = berth_list_pin(w, off, sizeof(u64), &at);
-
-	if (err)
-		return err;
-	if (IS_ALIGNED((uintptr_t)at, sizeof(u64)))
-		atomic64_set_release(at, word);
-	else
-		err = -EINVAL;
-	berth_list_unpin(w);
-	return err;
-}
-
 int berth_window_store64(struct berth_window *w, u64 off, u64 word)
 {
 	struct iosys_map at;
 	int err;
 
-	if (w->kind == WINDOW_LIST)
-		return list_store(w, off, word);
-	err = window_enter(w, off, sizeof(u64), &at);
+	err = enter_word(w, off, &at);
 	if (unlikely(err))
 		return err;
-	/* As in berth_window_atomic64(). */
-	if (!IS_ALIGNED((uintptr_t)at.vaddr, sizeof(u64)))
-		return -EINVAL;
 	if (at.is_iomem)
 		store_io(at.vaddr_iomem, word);
 	else
 		atomic64_set_release(at.vaddr, word);
+	leave_word(w);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(berth_window_store64);
