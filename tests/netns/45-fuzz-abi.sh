@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 # Processes without privileges that misuse calls, doorbells, mappings and rings. A seed repeats what they do:
-# FUZZ_ARGS="--seed N --seconds 600". Runs in the guest.
+# BERTH_FUZZ_ARGS="--seed N". 10 minutes with --long. Runs in the guest.
 # timeout: 120
 set -uo pipefail
 # shellcheck source=tests/verbs/guest-lib.sh
@@ -11,6 +11,6 @@ need_programs fuzz_abi
 chmod a+rw /dev/infiniband/uverbs*
 before=$(census berth0 berth1)
 # shellcheck disable=SC2086
-run_verbs fuzz_abi ${FUZZ_ARGS:-}
+run_verbs fuzz_abi ${BERTH_LONG:+--seconds 600} ${BERTH_FUZZ_ARGS:-}
 same_census fuzz/abi/left_behind "$before" berth0 berth1
 exit $failed

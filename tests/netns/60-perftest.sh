@@ -63,13 +63,13 @@ check() {
 
 all_sizes=$(for ((i = 1; i <= 23; i++)); do echo -n "$((1 << i)) "; done)
 
-# All sizes take the latency tools longest, because both sides poll: each has them on one path.
+# All sizes take long: each tool has them on one path, with --long on both.
 host_memory() {
 	local tool path
 	for path in local wire; do
 		for tool in "${TOOLS[@]}"; do
-			case $tool-$path in
-			ib_write_lat-wire|ib_send_lat-local|ib_read_lat-wire)
+			case ${BERTH_LONG:-$tool-$path} in
+			ib_write_lat-wire|ib_send_lat-wire|ib_read_lat-wire|ib_write_bw-local|ib_send_bw-wire|ib_read_bw-wire)
 				check "$tool-$path" "/usr/bin/$tool" $path 65536 -s 65536 -n 20 ;;
 			*)
 				check "$tool-$path-all-sizes" "/usr/bin/$tool" $path "$all_sizes" -a -n 5 ;;
@@ -96,8 +96,9 @@ dmabufs() {
 			check "$tool-local-$exporter" "$PERF_LAUNCHERS/$tool" local 65536 -s 65536 -n 20 \
 				"--use_dmabuf=$exporter"
 		done
-		check "ib_write_bw-wire-$exporter-all-sizes" "$PERF_LAUNCHERS/ib_write_bw" wire "$all_sizes" \
-			-a -n 5 "--use_dmabuf=$exporter"
+		[[ -z ${BERTH_LONG:-} && $exporter != bar ]] ||
+			check "ib_write_bw-wire-$exporter-all-sizes" "$PERF_LAUNCHERS/ib_write_bw" wire "$all_sizes" \
+				-a -n 5 "--use_dmabuf=$exporter"
 		check "ib_send_bw-wire-$exporter-16-qps" "$PERF_LAUNCHERS/ib_send_bw" wire 4096 \
 			-s 4096 -n 20 -q 16 "--use_dmabuf=$exporter"
 	done

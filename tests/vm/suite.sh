@@ -32,15 +32,29 @@ judge() {
 	esac
 }
 
+# What runs and where it waits in the kernel, for a script that is about to be ended.
+show_stuck() {
+	local pid
+	ps -e -o pid,ppid,sid,stat,args --forest | grep -v '\[.*\]$'
+	for pid in $(ps -e -o pid=,stat= | awk '$2 ~ /^D/ { print $1 }'); do
+		echo "stack of $pid ($(cat "/proc/$pid/comm")):"
+		cat "/proc/$pid/stack"
+	done
+} 2>/dev/null
+
 # The script has a session of its own, so that what it leaves behind can be found.
 run_script() {
-	local script=$1 name=$2 limit=$3 sid rc line part='' pipe=/run/suite.pipe
+	local script=$1 name=$2 limit=$3 sid rc line part='' pipe=/run/suite.pipe late=$((SECONDS + limit - 2)) shown=''
 	rm -f "$pipe"
 	mkfifo "$pipe"
 	setsid --wait timeout --foreground -k 5 "$limit" bash "$script" </dev/null >"$pipe" 2>&1 &
 	sid=$!
 	exec 7<>"$pipe"
 	while :; do
+		if [[ -z $shown ]] && ((SECONDS >= late)); then
+			show_stuck >>"/out/$name.log"
+			shown=1
+		fi
 		# When the time is up in the middle of a line, its beginning is in the variable.
 		if IFS= read -r -t 0.5 line <&7; then
 			judge "$name" "$part$line"
@@ -124,7 +138,7 @@ one() {
 	told=0 failed=0 last=$EPOCHREALTIME
 	echo "BEGIN $name"
 	limit=$(sed -n 's/^# timeout: \([0-9]*\).*/\1/p' "$script" | head -n1)
-	limit=$((${limit:-120} * ${BERTH_SLOW:-1}))
+	limit=$((${limit:-120} * ${BERTH_SLOW:-1} * (${BERTH_LONG:-0} ? 15 : 1)))
 	: >"/out/$name.log"
 	echo "berth-suite: begin $name" >/dev/kmsg
 	run_script "$script" "$name" "$limit" || rc=$?
@@ -135,7 +149,7 @@ one() {
 	elif [[ $told == 0 ]]; then
 		fail "$name" "reported no case"
 	fi
-	[[ $failed == 0 ]] || tail -n 30 "/out/$name.log" | log_lines
+	[[ $failed == 0 ]] || tail -n 60 "/out/$name.log" | log_lines
 	check_log "$name"
 	restore || fail "$name" "the devices could not be set up again after it"
 	check_leaks "$name"

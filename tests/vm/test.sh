@@ -8,13 +8,15 @@ set -euo pipefail
 
 usage() {
 	cat <<'EOT'
-usage: ./run test [--debug-kernel] [--list] [NAME...]
+usage: ./run test [--debug-kernel] [--long] [--list] [NAME...]
 
 Runs, in this order: the build with warnings as errors (build), sparse over the kernel sources (sparse), the
-unit tests under ASan and UBSan (unit), the scripts of tests/netns in one VM (vm), the packages (package, only
-where debootstrap can be had). Ends with "N passed, N failed, N skipped"; exit status 0 only if nothing failed.
+unit tests under ASan and UBSan (unit), the scripts of tests/netns in one VM (vm) and beside them the packages
+(package). Ends with "N passed, N failed, N skipped"; exit status 0 only if nothing failed.
 
   --debug-kernel  the VM tests on the kernel with KASAN, lockdep, kmemleak (build it once: 7 minutes)
+  --long          more of what a bounded run has a sample of: 500 kills, 100 reloads, fuzzing the device for
+                  10 minutes each way, all sizes with every tool of perftest
   --list          only print the names
   NAME            only what has this in its name: a group, a unit test, a script of tests/netns
 
@@ -29,6 +31,7 @@ parse() {
 	while [[ $# -gt 0 ]]; do
 		case $1 in
 		--debug-kernel)	flavour=debug ;;
+		--long)		export BERTH_LONG=1 ;;
 		--list)		list=1 ;;
 		-h|--help)	usage; exit 0 ;;
 		-*)		bad_usage "test: unknown option '$1' (./run test --help)" ;;
@@ -124,7 +127,7 @@ vm_scripts() {
 
 # One boot for the scripts given. Sets current (the script that ran when the guest died) and ended.
 vm_boot() {
-	local line args=(--quiet --timeout "$((300 + 240 * slow * $#))" --out "$BUILD/test/out")
+	local line args=(--quiet --timeout "$((300 + 240 * slow * (${BERTH_LONG:-0} ? 15 : 1) * $#))" --out "$BUILD/test/out")
 	[[ $flavour == stock ]] || args+=(--debug-kernel --mem 3G)
 	current='' ended=''
 	while IFS= read -r line; do
@@ -144,7 +147,6 @@ vm_tests() {
 	local scripts=() slow=1 i boots=0 current ended
 	mapfile -t scripts < <(vm_scripts)
 	[[ ${#scripts[@]} -gt 0 ]] || return 0
-	[[ ${scripts[*]} != *-tshark.sh* ]] || need tshark
 	[[ $flavour == stock ]] || slow=4
 	rm -rf "$BUILD/test/out"
 	mkdir -p "$BUILD/test/out"
@@ -165,6 +167,16 @@ vm_tests() {
 		done
 		scripts=("${scripts[@]:i + 1}")
 	done
+}
+
+# The packages' test mostly waits for the network and runs on one processor: beside the VM, but for the debug
+# kernel's, which has no time to spare.
+packages=''
+start_packages() {
+	[[ $(id -u) != 0 ]] || need debootstrap dpkg-dev file fakeroot
+	RESULTS=$RESULTS setsid bash "$TOP/packaging/test.sh" </dev/null &
+	packages=$!
+	trap '[[ -z $packages ]] || kill -- "-$packages" 2>/dev/null || true' EXIT
 }
 
 list_names() {
@@ -204,10 +216,12 @@ test_main() {
 	if [[ ${#names[@]} -eq 0 ]] || [[ -z $(vm_scripts) ]] || wanted unit/; then
 		unit_tests
 	fi
+	[[ $(vm_scripts) != *-tshark.sh* ]] || need tshark
+	! wanted package || [[ $flavour == debug ]] || start_packages
 	vm_tests
-	if wanted package && [[ -e $TOP/packaging/test.sh ]]; then
-		RESULTS=$RESULTS bash "$TOP/packaging/test.sh" || true
-	fi
+	! wanted package || [[ -n $packages ]] || start_packages
+	[[ -z $packages ]] || wait "$packages" || true
+	packages=''
 	totals
 }
 
