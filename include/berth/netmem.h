@@ -20,6 +20,7 @@
 
 #include <linux/bits.h>
 #include <linux/build_bug.h>
+#include <linux/err.h>
 #include <linux/list.h>
 #include <linux/types.h>
 #include <net/netmem.h>
@@ -146,6 +147,120 @@ void berth_window_list_close(struct berth_window *w);
 bool berth_window_address_ok(const void *addr, size_t len);
 
 /**
+ * enum berth_paging - what pages are brought in for
+ * @BERTH_PAGING_READ: to read them.
+ * @BERTH_PAGING_WRITE: to write them: what the process shares with others is copied for it.
+ * @BERTH_PAGING_LOOK: whatever can be done with what the process has now; nothing is faulted in.
+ */
+enum berth_paging {
+	BERTH_PAGING_READ,
+	BERTH_PAGING_WRITE,
+	BERTH_PAGING_LOOK,
+};
+
+#ifdef CONFIG_HMM_MIRROR
+/**
+ * berth_paging_supported() - can there be windows that are paged on demand
+ *
+ * Context: any.
+ * Return: false when the kernel was built without what it takes (CONFIG_HMM_MIRROR).
+ */
+bool berth_paging_supported(void);
+
+/**
+ * berth_window_create_paged() - a window over memory of the calling process, paged on demand
+ * @start: address of its first byte in the process.
+ * @length: in bytes; with 0 for @start, U64_MAX stands for all that the process has and will have.
+ * @writable: whether it will be written.
+ *
+ * Nothing is pinned and nothing need be there. The window follows whatever the process maps at these
+ * addresses. Accessors return -EAGAIN for pages that are not there, and berth_window_prepare() has
+ * them brought; they return -EKEYREVOKED when the process has gone.
+ *
+ * Context: process; sleeps.
+ * Return: the window; ERR_PTR: -EINVAL: no bytes, an end that wraps; -EOPNOTSUPP, -ENOMEM, -EINTR.
+ */
+struct berth_window *berth_window_create_paged(u64 start, u64 length, bool writable);
+
+/**
+ * berth_window_hold() - keep a paged window beyond an RCU read-side section
+ * @w: the window, found under RCU.
+ *
+ * berth_window_destroy() waits for berth_window_release().
+ *
+ * Context: RCU read side.
+ * Return: false: it is not paged, or is going.
+ */
+bool berth_window_hold(struct berth_window *w);
+
+/**
+ * berth_window_release() - undo berth_window_hold()
+ * @w: the window; not touched any more.
+ *
+ * Context: any but hard interrupts.
+ */
+void berth_window_release(struct berth_window *w);
+
+/**
+ * berth_window_prefetch() - bring pages in before they are accessed
+ * @w: a paged window, held.
+ * @off: offset of the first byte.
+ * @len: bytes; 0 does nothing.
+ * @how: for what.
+ * @wait: until they are there; else it is begun, and may be left out when much is to be done.
+ *
+ * Context: process; sleeps.
+ * Return: 0; -ERANGE: not inside the window; -EACCES: to write to what is not writable; and with
+ *	@wait: -EFAULT: part of it is not there, or not for that; -EKEYREVOKED: the process has gone;
+ *	-EBUSY: its memory changes all the time, or the window is going; -ENOMEM.
+ */
+int berth_window_prefetch(struct berth_window *w, u64 off, u64 len, enum berth_paging how,
+			  bool wait);
+#else
+static inline bool berth_paging_supported(void)
+{
+	return false;
+}
+
+static inline struct berth_window *berth_window_create_paged(u64 start, u64 length, bool writable)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+static inline bool berth_window_hold(struct berth_window *w)
+{
+	return false;
+}
+
+static inline void berth_window_release(struct berth_window *w)
+{
+}
+
+static inline int berth_window_prefetch(struct berth_window *w, u64 off, u64 len,
+					enum berth_paging how, bool wait)
+{
+	return -EOPNOTSUPP;
+}
+#endif
+
+/**
+ * berth_window_prepare() - see that memory is there, or is on its way
+ * @w: the window.
+ * @off: offset of the first byte.
+ * @len: bytes that are going to be accessed; of many, the first are prepared.
+ * @write: some of them will be written.
+ *
+ * To be called when an accessor has returned -EAGAIN, with all that the caller will need, or before.
+ * Costs next to nothing where the memory is not paged on demand.
+ *
+ * Context: RCU read side; does not sleep.
+ * Return: 0: it is there now; -EAGAIN: come again, it is being moved or brought in; -EKEYREVOKED:
+ *	it is gone for good, or some of it could not be brought in when it was asked for; said once,
+ *	then it is tried again; -ERANGE as of the accessors.
+ */
+int berth_window_prepare(struct berth_window *w, u64 off, size_t len, bool write);
+
+/**
  * berth_window_destroy() - end of a window made by a berth_window_create function
  * @w: the window; NULL and ERR_PTR are ignored. Not for an area's window.
  *
@@ -218,8 +333,8 @@ int berth_window_read(struct berth_window *w, u64 off, void *dst, size_t len);
  * @dw: destination window.
  * @doff: offset in @dw.
  * @sw: source window; may be @dw. Overlapping ranges end as if copied by memmove() where both are
- *	system memory; in I/O memory the result of an overlapping copy is unspecified, but stays
- *	within the ranges.
+ *	system memory in one piece; in I/O memory, lists and paged windows the result of an overlapping
+ *	copy is unspecified, but stays within the ranges.
  * @soff: offset in @sw.
  * @len: bytes to copy; 0 checks ranges and states only.
  *

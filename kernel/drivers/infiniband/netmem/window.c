@@ -20,6 +20,7 @@
 #include "copy.h"
 #include "window.h"
 #include "window_list.h"
+#include "window_paged.h"
 
 /* A copy from I/O to I/O memory goes through this many bytes of stack. */
 #define BOUNCE_BYTES	256
@@ -90,6 +91,14 @@ static __always_inline int window_enter(struct berth_window *w, u64 off, size_t 
 	return 0;
 }
 
+int berth_window_prepare(struct berth_window *w, u64 off, size_t len, bool write)
+{
+	if (w->kind == WINDOW_PAGED)
+		return berth_paged_prepare(w, off, len, write);
+	return berth_window_state(w) == BERTH_WINDOW_READY ? 0 : window_absent(w);
+}
+EXPORT_SYMBOL_GPL(berth_window_prepare);
+
 u64 berth_window_length(const struct berth_window *w)
 {
 	return w->length;
@@ -113,8 +122,9 @@ int berth_window_write(struct berth_window *w, u64 off, const void *src, size_t 
 	struct iosys_map to;
 	int err;
 
-	if (w->kind == WINDOW_LIST)
-		return berth_list_write(w, off, src, len);
+	if (unlikely(w->kind >= WINDOW_LIST))
+		return w->kind == WINDOW_LIST ? berth_list_write(w, off, src, len) :
+						berth_paged_write(w, off, src, len);
 	err = window_enter(w, off, len, &to);
 	if (unlikely(err))
 		return err;
@@ -131,8 +141,9 @@ int berth_window_read(struct berth_window *w, u64 off, void *dst, size_t len)
 	struct iosys_map from;
 	int err;
 
-	if (w->kind == WINDOW_LIST)
-		return berth_list_read(w, off, dst, len);
+	if (unlikely(w->kind >= WINDOW_LIST))
+		return w->kind == WINDOW_LIST ? berth_list_read(w, off, dst, len) :
+						berth_paged_read(w, off, dst, len);
 	err = window_enter(w, off, len, &from);
 	if (unlikely(err))
 		return err;
@@ -159,18 +170,30 @@ static void copy_io_to_io(struct iosys_map *to, struct iosys_map *from, size_t l
 	}
 }
 
-/* The end that is no list, if there is one, is looked at before the first byte. */
-static int copy_by_list(struct berth_window *dw, u64 doff, struct berth_window *sw, u64 soff,
-			size_t len)
+/* Could this be accessed now? Lists say it themselves. */
+static int check_end(struct berth_window *w, u64 off, size_t len, bool write)
 {
 	struct iosys_map at;
-	int err = 0;
 
-	if (dw->kind != WINDOW_LIST)
-		err = window_enter(dw, doff, len, &at);
-	else if (sw->kind != WINDOW_LIST)
-		err = window_enter(sw, soff, len, &at);
-	return err ?: berth_list_copy(dw, doff, sw, soff, len);
+	if (w->kind == WINDOW_LIST)
+		return 0;
+	if (w->kind == WINDOW_PAGED)
+		return berth_paged_check(w, off, len, write);
+	return window_enter(w, off, len, &at);
+}
+
+/* One end or both are in pieces. The other is looked at before the first byte. */
+static int copy_pieces(struct berth_window *dw, u64 doff, struct berth_window *sw, u64 soff,
+		       size_t len)
+{
+	int err;
+
+	err = check_end(dw, doff, len, true) ?: check_end(sw, soff, len, false);
+	if (err)
+		return err;
+	if (dw->kind == WINDOW_LIST || sw->kind == WINDOW_LIST)
+		return berth_list_copy(dw, doff, sw, soff, len);
+	return berth_paged_copy(dw, doff, sw, soff, len);
 }
 
 int berth_window_copy(struct berth_window *dw, u64 doff, struct berth_window *sw, u64 soff,
@@ -179,8 +202,8 @@ int berth_window_copy(struct berth_window *dw, u64 doff, struct berth_window *sw
 	struct iosys_map to, from;
 	int err;
 
-	if (dw->kind == WINDOW_LIST || sw->kind == WINDOW_LIST)
-		return copy_by_list(dw, doff, sw, soff, len);
+	if (unlikely(dw->kind >= WINDOW_LIST || sw->kind >= WINDOW_LIST))
+		return copy_pieces(dw, doff, sw, soff, len);
 	err = window_enter(dw, doff, len, &to);
 	if (unlikely(err))
 		return err;
@@ -239,6 +262,8 @@ static void leave_word(struct berth_window *w)
 {
 	if (w->kind == WINDOW_LIST)
 		berth_list_unpin(w);
+	else if (w->kind == WINDOW_PAGED)
+		berth_paged_unpin(w);
 }
 
 /*
@@ -250,8 +275,9 @@ static int enter_word(struct berth_window *w, u64 off, struct iosys_map *at)
 	void *vaddr;
 	int err;
 
-	if (w->kind == WINDOW_LIST) {
-		err = berth_list_pin(w, off, sizeof(u64), &vaddr);
+	if (unlikely(w->kind >= WINDOW_LIST)) {
+		err = w->kind == WINDOW_LIST ? berth_list_pin(w, off, sizeof(u64), &vaddr) :
+					       berth_paged_pin(w, off, sizeof(u64), &vaddr);
 		if (!err)
 			iosys_map_set_vaddr(at, vaddr);
 	} else {
@@ -319,8 +345,8 @@ void *berth_window_linear(struct berth_window *w, u64 off, size_t len)
 {
 	struct iosys_map at;
 
-	/* A list may be closed before the caller is done with an address. */
-	if (w->kind == WINDOW_LIST || window_enter(w, off, len, &at) || at.is_iomem)
+	/* A list may be closed, a page go, before the caller is done with an address. */
+	if (w->kind >= WINDOW_LIST || window_enter(w, off, len, &at) || at.is_iomem)
 		return NULL;
 	return at.vaddr;
 }

@@ -18,6 +18,7 @@
 #include <berth/netmem.h>
 
 struct window_list;
+struct window_paged;
 
 /**
  * enum window_kind - what a window is over
@@ -25,12 +26,16 @@ struct window_list;
  * @WINDOW_PAGES: pinned pages, mapped together.
  * @WINDOW_DIRECT: the direct map of the kernel; offsets are addresses.
  * @WINDOW_LIST: kernel addresses that are exchanged while the window lives (window_list.c).
+ * @WINDOW_PAGED: a process's memory, in which pages come and go (window_paged.c).
+ *
+ * From WINDOW_LIST on there is no one map of all bytes.
  */
 enum window_kind {
 	WINDOW_AREA,
 	WINDOW_PAGES,
 	WINDOW_DIRECT,
 	WINDOW_LIST,
+	WINDOW_PAGED,
 };
 
 /**
@@ -46,6 +51,7 @@ enum window_kind {
  * @pages: WINDOW_PAGES: our copy of the page pointers; constant.
  * @vmap: WINDOW_PAGES: start of the mapping, for vunmap(); constant.
  * @list: WINDOW_LIST: the addresses; the pointer is constant.
+ * @paged: WINDOW_PAGED: the pages that are there; the pointer is constant.
  */
 struct berth_window {
 	struct iosys_map __rcu *map;
@@ -59,6 +65,7 @@ struct berth_window {
 	struct page **pages;
 	void *vmap;
 	struct window_list *list;
+	struct window_paged *paged;
 };
 
 void berth_window_init(struct berth_window *w, enum window_kind kind, u64 length);
@@ -66,7 +73,8 @@ void berth_window_set_state(struct berth_window *w, enum berth_window_state stat
 void berth_window_publish(struct berth_window *w, const struct iosys_map *map);
 void berth_window_unpublish(struct berth_window *w);
 
-/* window_pages.c, for the leak check at unload. */
+/* window_pages.c: counted for the leak check at unload; berth_window_destroy() undoes it. */
+struct berth_window *berth_window_alloc(enum window_kind kind, u64 length);
 long berth_windows_alive(void);
 
 /* Is an access to the direct map allowed; window_pages.c. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Windows that are not over a dma-buf: over pinned pages, mapped into one linear range, over the
- * kernel's direct map, and (window_list.c) over lists of addresses in it.
+ * kernel's direct map, and (window_list.c) over lists of addresses in it. Those that are paged on demand
+ * are made in window_paged.c.
  *
  * The caller owns the pins; a window keeps a copy of the page pointers, so that a sender can put
  * the pages themselves into a packet. These are the only windows that know pages. Created and
@@ -18,6 +19,7 @@
 
 #include "window.h"
 #include "window_list.h"
+#include "window_paged.h"
 
 /* Windows that berth_window_destroy() has not seen yet. */
 static atomic_long_t windows_alive = ATOMIC_LONG_INIT(0);
@@ -27,7 +29,7 @@ long berth_windows_alive(void)
 	return atomic_long_read(&windows_alive);
 }
 
-static struct berth_window *window_alloc(enum window_kind kind, u64 length)
+struct berth_window *berth_window_alloc(enum window_kind kind, u64 length)
 {
 	struct berth_window *w = kzalloc(sizeof(*w), GFP_KERNEL_ACCOUNT);
 
@@ -42,6 +44,7 @@ static void window_free(struct berth_window *w)
 {
 	vunmap(w->vmap);
 	berth_list_free(w->list);
+	berth_paged_free(w->paged);
 	kvfree(w->pages);
 	kfree(w);
 	atomic_long_dec(&windows_alive);
@@ -68,7 +71,7 @@ struct berth_window *berth_window_create_pages(struct page **pages, unsigned lon
 		return ERR_PTR(-EINVAL);
 	if (npages > INT_MAX)
 		return ERR_PTR(-ENOMEM);
-	w = window_alloc(WINDOW_PAGES, length);
+	w = berth_window_alloc(WINDOW_PAGES, length);
 	if (!w)
 		return ERR_PTR(-ENOMEM);
 	w->first_offset = first_offset;
@@ -95,7 +98,7 @@ EXPORT_SYMBOL_GPL(berth_window_create_pages);
 struct berth_window *berth_window_create_direct(void)
 {
 	struct iosys_map map = IOSYS_MAP_INIT_VADDR(NULL);
-	struct berth_window *w = window_alloc(WINDOW_DIRECT, U64_MAX);
+	struct berth_window *w = berth_window_alloc(WINDOW_DIRECT, U64_MAX);
 
 	if (!w)
 		return ERR_PTR(-ENOMEM);
@@ -107,7 +110,7 @@ EXPORT_SYMBOL_GPL(berth_window_create_direct);
 struct berth_window *berth_window_create_list(u32 max_pages)
 {
 	struct iosys_map map = IOSYS_MAP_INIT_VADDR(NULL);
-	struct berth_window *w = window_alloc(WINDOW_LIST, U64_MAX);
+	struct berth_window *w = berth_window_alloc(WINDOW_LIST, U64_MAX);
 
 	if (!w)
 		return ERR_PTR(-ENOMEM);
@@ -188,7 +191,7 @@ static bool direct_page(u64 addr, struct page **page, size_t *page_off, size_t *
 bool berth_window_page(struct berth_window *w, u64 off, struct page **page, size_t *page_off,
 		       size_t *len)
 {
-	if (w->kind == WINDOW_AREA || w->kind == WINDOW_LIST || !*len || off > w->length ||
+	if ((w->kind != WINDOW_PAGES && w->kind != WINDOW_DIRECT) || !*len || off > w->length ||
 	    *len > w->length - off)
 		return false;
 	if (!rcu_access_pointer(w->map))
