@@ -94,6 +94,7 @@ static int query_device(struct ib_device *ib, struct ib_device_attr *attr, struc
 		.timestamp_mask = U64_MAX,
 		.hca_core_clock = NSEC_PER_SEC / 1000,	/* kHz of berth_cqe.timestamp */
 	};
+	berth_mr_odp_caps(attr);
 	return 0;
 }
 
@@ -160,6 +161,7 @@ static const struct ib_device_ops dev_ops = {
 	.uverbs_abi_ver = BERTH_ABI_VERSION,
 	.device_group = &dev_attr_group,
 
+	.advise_mr = berth_mr_advise,
 	.alloc_dm = berth_dm_alloc,
 	.alloc_mr = berth_mr_alloc_fast,
 	.alloc_mw = berth_mw_alloc,

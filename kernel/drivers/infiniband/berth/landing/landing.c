@@ -6,7 +6,7 @@
  * read-side section that keeps MRs and windows alive.
  *
  * Errors: -EACCES key, PD, right or bounds; -EKEYREVOKED the memory is gone for good; -EAGAIN it is
- * being moved, try later. Anything but 0 from a resolve has touched no memory.
+ * being moved or paged in, try later. Anything but 0 from a resolve has touched no memory.
  */
 #include <berth/netmem.h>
 #include "landing.h"
@@ -68,6 +68,7 @@ int berth_landing_range(struct berth_dev *dev, const struct ib_pd *pd, u32 rkey,
 	seg->offset = start + offset;
 	seg->length = length;
 	seg->device_memory = mr->device_memory;
+	seg->paged = mr->paged;
 	return window_ready(mr->window);
 }
 
@@ -102,6 +103,7 @@ int berth_landing_remote(struct berth_dev *dev, const struct ib_pd *pd, u32 qpn,
 	seg->offset = binding->offset + (addr - binding->first);
 	seg->length = length;
 	seg->device_memory = mr->device_memory;
+	seg->paged = mr->paged;
 	return window_ready(mr->window);
 }
 
@@ -131,6 +133,7 @@ int berth_landing_resolve(struct berth_dev *dev, const struct ib_pd *pd,
 		ret = berth_landing_range(dev, pd, sge[i].lkey, sge[i].addr, n, access, &seg[i]);
 		if (ret)
 			return ret;
+		seg->paged |= seg[i].paged;
 		need -= n;
 	}
 	return need ? -ERANGE : i;
@@ -211,12 +214,70 @@ static int place_copy(const struct place *d, const struct place *s, u32 n)
 	return place_zero(d, n);
 }
 
+/*
+ * Memory is absent: have all that is left of the list brought, so that one wait is enough. Returns what the
+ * access fails with.
+ */
+static int place_missed(const struct place *p, bool write)
+{
+	struct place at = *p;
+	int ret;
+
+	for (; at.seg < at.end; at.seg++, at.offset = 0) {
+		if (!at.seg->window || at.offset >= at.seg->length)
+			continue;
+		ret = berth_window_prepare(at.seg->window, at.seg->offset + at.offset,
+					   place_left(&at), write);
+		if (ret && ret != -EAGAIN)
+			return ret;
+	}
+	return -EAGAIN;
+}
+
+static int copy_missed(const struct place *d, const struct place *s)
+{
+	int ret = place_missed(d, true);
+
+	return ret == -EAGAIN ? place_missed(s, false) : ret;
+}
+
 static void count_landed(struct berth_dev *dev, const struct place *p, u32 n)
 {
 	if (unlikely(!p->seg->window))
 		return;
 	berth_count_add(dev, p->seg->device_memory ? BERTH_CNT_DEVICE_BYTES : BERTH_CNT_HOST_BYTES,
 			n);
+}
+
+/**
+ * berth_landing_prepare - see that memory that is paged on demand is there
+ * @segs: segments
+ * @offset: where to begin in the list
+ * @length: bytes; the list holds them
+ * @write: they will be written
+ *
+ * For who must not find out in the middle. It may still go before the access.
+ *
+ * Context: RCU read side. Return: 0, -EAGAIN, -EKEYREVOKED.
+ */
+int berth_landing_prepare(struct berth_segs segs, u32 offset, u32 length, bool write)
+{
+	struct place p = place_at(segs, offset);
+	int ret;
+
+	if (likely(!segs.count || !segs.seg->paged))
+		return 0;
+	while (length && place_settle(&p)) {
+		u32 n = min(length, place_left(&p));
+
+		ret = p.seg->window ? berth_window_prepare(p.seg->window, p.seg->offset + p.offset,
+							   n, write) : 0;
+		if (ret)
+			return ret == -EAGAIN ? place_missed(&p, write) : ret;
+		p.offset += n;
+		length -= n;
+	}
+	return 0;
 }
 
 /**
@@ -240,8 +301,8 @@ int berth_landing_gather(void *dst, struct berth_segs src, u32 offset, u32 lengt
 			return -ERANGE;
 		n = min(length, place_left(&p));
 		ret = place_read(&p, dst, n);
-		if (ret)
-			return ret;
+		if (unlikely(ret))
+			return ret == -EAGAIN ? place_missed(&p, false) : ret;
 		dst += n;
 		p.offset += n;
 		length -= n;
@@ -272,8 +333,8 @@ int berth_landing_scatter(struct berth_dev *dev, struct berth_segs dst, u32 offs
 			return -ERANGE;
 		n = min(length, place_left(&p));
 		ret = place_write(&p, src, n);
-		if (ret)
-			return ret;
+		if (unlikely(ret))
+			return ret == -EAGAIN ? place_missed(&p, true) : ret;
 		count_landed(dev, &p, n);
 		src += n;
 		p.offset += n;
@@ -295,7 +356,11 @@ int berth_landing_scatter(struct berth_dev *dev, struct berth_segs dst, u32 offs
 int berth_landing_atomic(struct berth_segs word, enum berth_atomic_op op, u64 operand, u64 compare,
 			 u64 *old)
 {
-	return berth_window_atomic64(word.seg->window, word.seg->offset, op, operand, compare, old);
+	const struct place p = place_at(word, 0);
+	int ret;
+
+	ret = berth_window_atomic64(word.seg->window, word.seg->offset, op, operand, compare, old);
+	return ret == -EAGAIN ? place_missed(&p, true) : ret;
 }
 
 /**
@@ -314,7 +379,7 @@ int berth_landing_store64(struct berth_dev *dev, struct berth_segs word, u64 val
 	ret = berth_window_store64(word.seg->window, word.seg->offset, value);
 	if (!ret)
 		count_landed(dev, &p, sizeof(value));
-	return ret;
+	return ret == -EAGAIN ? place_missed(&p, true) : ret;
 }
 
 /**
@@ -346,8 +411,8 @@ int berth_landing_from_skb(struct berth_dev *dev, struct berth_segs dst, u32 off
 			return -ERANGE;
 		n = min3(length, n, place_left(&p));
 		ret = place_write(&p, bytes, n);
-		if (ret)
-			return ret;
+		if (unlikely(ret))
+			return ret == -EAGAIN ? place_missed(&p, true) : ret;
 		count_landed(dev, &p, n);
 		ret = berth_cursor_skip(src, n);
 		if (ret)
@@ -385,8 +450,8 @@ int berth_landing_copy(struct berth_dev *dev, struct berth_segs dst, u32 dst_off
 			return -ERANGE;
 		n = min3(length, place_left(&d), place_left(&s));
 		ret = place_copy(&d, &s, n);
-		if (ret)
-			return ret;
+		if (unlikely(ret))
+			return ret == -EAGAIN ? copy_missed(&d, &s) : ret;
 		count_landed(dev, &d, n);
 		d.offset += n;
 		s.offset += n;

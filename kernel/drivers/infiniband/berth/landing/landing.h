@@ -9,6 +9,9 @@
  * Null memory (BERTH_KEY_NULL) has no MR: it reads as zeroes and takes what is written without
  * keeping it.
  *
+ * Memory that is paged on demand may be absent at any time: -EAGAIN then, and all that the list still needs
+ * of it is on its way.
+ *
  * Segments point into MRs: they are valid only within the RCU read-side section (bottom halves
  * disabled) in which they were resolved, and are resolved again for the next piece of a message.
  */
@@ -29,6 +32,7 @@ struct berth_seg {
 	};
 	u32 length;
 	bool device_memory;
+	bool paged;			/* on demand; of a list's first: some of the list are */
 };
 
 struct berth_segs {
@@ -45,6 +49,7 @@ int berth_landing_range(struct berth_dev *dev, const struct ib_pd *pd, u32 rkey,
 int berth_landing_remote(struct berth_dev *dev, const struct ib_pd *pd, u32 qpn, u32 rkey, u64 addr,
 			 u32 length, int access, struct berth_seg *seg);
 
+int berth_landing_prepare(struct berth_segs segs, u32 offset, u32 length, bool write);
 int berth_landing_gather(void *dst, struct berth_segs src, u32 offset, u32 length);
 int berth_landing_scatter(struct berth_dev *dev, struct berth_segs dst, u32 offset,
 			  const void *src, u32 length);

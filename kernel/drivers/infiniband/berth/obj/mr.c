@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Memory regions: keys, life and death, and the two kinds that are made of system memory. dma-bufs
- * are in mr_dmabuf.c.
+ * are in mr_dmabuf.c, memory that is paged on demand in mr_odp.c.
  *
  * Registration and deregistration run in process context. An MR owns its window (or its reference
  * of an area, whose window it borrows), its umem and its key. Readers are under RCU, see mr.h.
@@ -67,7 +67,8 @@ static int take_key(struct berth_dev *dev, u32 *key)
  * @access: as the consumer asked; the core has checked that rights of peers to write come with the
  *	local one.
  *
- * Context: any. Return: 0; -EOPNOTSUPP: on-demand paging, zero based, flushing.
+ * Context: any. Return: 0; -EOPNOTSUPP: on-demand paging (which mr_odp.c takes away before), zero based,
+ * flushing.
  */
 int berth_mr_check_access(int access)
 {
@@ -201,7 +202,8 @@ struct berth_window *berth_mr_umem_window(struct ib_umem *umem)
  *
  * Context: process; sleeps.
  * Return: the MR; ERR_PTR: -EINVAL: no bytes, an end that wraps, or driver data; -EOPNOTSUPP: see
- * berth_mr_check_access(); -ENOMEM (also RLIMIT_MEMLOCK), -EFAULT.
+ * berth_mr_check_access(); -ENOMEM (also RLIMIT_MEMLOCK), -EFAULT; with IB_ACCESS_ON_DEMAND, see
+ * berth_mr_reg_odp().
  */
 struct ib_mr *berth_mr_reg_user(struct ib_pd *pd, u64 start, u64 length, u64 iova, int access,
 				struct ib_udata *udata)
@@ -210,9 +212,11 @@ struct ib_mr *berth_mr_reg_user(struct ib_pd *pd, u64 start, u64 length, u64 iov
 	u64 end;
 	int ret;
 
-	ret = berth_mr_check_access(access);
+	ret = berth_udata_none(udata);
+	if (!ret && access & IB_ACCESS_ON_DEMAND)
+		return berth_mr_reg_odp(pd, start, length, iova, access);
 	if (!ret)
-		ret = berth_udata_none(udata);
+		ret = berth_mr_check_access(access);
 	if (ret)
 		return ERR_PTR(ret);
 	if (!length || check_add_overflow(iova, length, &end))
@@ -347,6 +351,8 @@ int berth_mr_fill_res(struct sk_buff *msg, struct ib_mr *ib)
 		memory = berth_window_is_iomem(mr->window) ? "dma-buf, I/O" : "dma-buf";
 	else if (mr->fast)
 		memory = "fast registration";
+	else if (mr->paged)
+		memory = "pages, on demand";
 	else if (!mr->umem)
 		memory = "direct map";
 

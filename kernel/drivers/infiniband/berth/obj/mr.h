@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Memory regions: user pages, dma-bufs and the kernel's direct map, all behind a berth_window.
+ * Memory regions: user pages (pinned, or paged on demand), dma-bufs and the kernel's direct map, all behind
+ * a berth_window.
  *
  * Published in berth_dev.mrs; looked up under RCU (rcu_read_lock or bottom halves disabled) by key.
  * Deregistration unpublishes, waits a grace period, then releases the memory, so whoever found an
@@ -29,6 +30,7 @@ struct berth_mr {
 	u64 length;
 	bool valid;			/* false after invalidation: no access; READ_ONCE */
 	bool device_memory;		/* a dma-buf: counted apart */
+	bool paged;			/* on demand (mr_odp.c) */
 	struct berth_window *window;
 	u64 window_offset;		/* of iova in the window */
 	atomic_t bound;			/* memory windows bound to it; -1: none may be (mw.c) */
@@ -127,6 +129,12 @@ void berth_mr_publish_closed(struct berth_mr *mr);
 void berth_mr_destroy(struct berth_mr *mr);
 
 struct berth_window *berth_mr_umem_window(struct ib_umem *umem);
+
+/* mr_odp.c */
+void berth_mr_odp_caps(struct ib_device_attr *attr);
+struct ib_mr *berth_mr_reg_odp(struct ib_pd *pd, u64 start, u64 length, u64 iova, int access);
+int berth_mr_advise(struct ib_pd *pd, enum ib_uverbs_advise_mr_advice advice, u32 flags,
+		    struct ib_sge *sge, u32 count, struct uverbs_attr_bundle *attrs);
 
 /* mr_rereg.c */
 struct ib_mr *berth_mr_rereg(struct ib_mr *ib, int flags, u64 start, u64 length, u64 iova,

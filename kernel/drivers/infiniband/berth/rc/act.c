@@ -107,6 +107,12 @@ enum berth_rsp_result berth_rsp_landed(int err)
 	return err == -EKEYREVOKED ? BERTH_RSP_ACCESS : BERTH_RSP_OPERATION;
 }
 
+/* The same where the bytes went to the posted receive, whose memory may end at any time. */
+enum berth_rsp_result berth_rsp_received(struct berth_qp *qp, int err)
+{
+	return err == -EKEYREVOKED ? receive_error(qp, err) : berth_rsp_landed(err);
+}
+
 static bool consumes_receive(u8 opcode)
 {
 	return opcode != BERTH_WR_WRITE && opcode != BERTH_WR_READ;

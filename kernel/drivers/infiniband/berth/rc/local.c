@@ -94,7 +94,7 @@ static enum berth_rsp_result send_piece(struct berth_qp *peer, const struct piec
 	if (result)
 		return result;
 	ret = berth_landing_copy(peer->dev, dst, p->offset, src, p->offset, p->length);
-	return berth_rsp_landed(ret);
+	return berth_rsp_received(peer, ret);
 }
 
 static enum berth_rsp_result write_piece(struct berth_qp *peer, const struct piece *p,
@@ -266,20 +266,32 @@ static void stumble(struct berth_qp *qp, struct berth_qp *peer, enum berth_rsp_r
 	}
 }
 
+/* The requester's memory: an error of it is no matter of the peer. */
+static int own_memory(struct berth_qp *qp, const struct piece *p, struct berth_segs *own)
+{
+	const bool lands = berth_swqe_lands(p->wqe);
+	int ret;
+
+	ret = berth_req_source(qp, p->wqe, lands ? IB_ACCESS_LOCAL_WRITE : 0);
+	if (ret < 0)
+		return ret;
+	*own = (struct berth_segs){ qp->sq.seg, ret };
+	return berth_req_prepare(qp, p->wqe, *own, p->offset, p->length, lands);
+}
+
 /* Returns the cost of a piece, or 0 when it could not be moved. */
 static u32 one(struct berth_qp *qp, struct berth_qp *peer)
 {
 	struct piece p = next_piece(&qp->sq);
 	enum berth_rsp_result result;
-	int ret;
+	struct berth_segs own;
 
-	ret = berth_req_source(qp, p.wqe, berth_swqe_lands(p.wqe) ? IB_ACCESS_LOCAL_WRITE : 0);
-	if (ret < 0) {
+	if (own_memory(qp, &p, &own)) {
 		if (p.wqe->status != IB_WC_SUCCESS)
 			berth_req_fail(qp, p.wqe->status);
 		return 0;
 	}
-	result = move_piece(qp, peer, &p, (struct berth_segs){ qp->sq.seg, ret });
+	result = move_piece(qp, peer, &p, own);
 	if (result) {
 		stumble(qp, peer, result);
 		return 0;

@@ -71,6 +71,8 @@ enum berth_rsp_result berth_read_request(struct berth_qp *qp, const struct berth
 		return BERTH_RSP_MOVING;
 	result = berth_rsp_range(qp, pkt->rkey, pkt->va, pkt->dma_len, IB_ACCESS_REMOTE_READ,
 				 &segs);
+	if (!result)
+		result = berth_rsp_landed(berth_landing_prepare(segs, 0, pkt->dma_len, false));
 	if (result)
 		return result;
 	enqueue(rq, pkt, false);
@@ -285,18 +287,20 @@ static bool step(struct berth_qp *qp)
 		dequeue(rq);	/* as if the responses had been lost */
 		return true;
 	}
-	for (i = 0; i < n && !ret; i++) {
+	for (i = 0; i < n; i++) {
 		ret = fill(qp, read, segs, berth_burst_packet(&b, i));
-		if (!ret)
-			read->offset += response(qp, read, read->offset).payload_len;
+		if (ret)
+			break;
+		read->offset += response(qp, read, read->offset).payload_len;
 	}
-	if (ret) {
+	/* What precedes the NAK has to be there, or the requester asks for it instead of waiting. */
+	if (i)
+		berth_burst_send(&b, i);
+	else
 		berth_burst_cancel(&b);
+	if (ret)
 		broken(qp, read, berth_rsp_landed(ret));
-		return true;
-	}
-	berth_burst_send(&b, n);
-	if (read->offset == read->length)
+	else if (read->offset == read->length)
 		dequeue(rq);
 	return true;
 }

@@ -23,7 +23,7 @@
 #include "req.h"
 #include "send.h"
 
-/* How long to wait for memory that its exporter is moving. */
+/* How long to wait for memory that its exporter is moving, or that is being paged in. */
 #define MOVING_USEC	1000
 
 /* To the state of a QP that has just come to RTS. sq.lock held. */
@@ -100,7 +100,7 @@ static void wait_usec(struct berth_qp *qp, u32 usec)
 		      HRTIMER_MODE_REL_SOFT);
 }
 
-/* Memory is being moved by its exporter: look again soon. */
+/* Memory is being moved by its exporter, or paged in: look again soon. */
 void berth_req_wait_moving(struct berth_qp *qp)
 {
 	wait_usec(qp, MOVING_USEC);
@@ -167,6 +167,31 @@ int berth_req_source(struct berth_qp *qp, struct berth_swqe *wqe, int access)
 	if (ret == -EAGAIN)
 		berth_req_wait_moving(qp);
 	else if (ret < 0)
+		wqe->status = IB_WC_LOC_PROT_ERR;
+	return ret;
+}
+
+/**
+ * berth_req_prepare - see that a WQE's memory is there, where it is paged on demand
+ * @qp: queue pair, sq.lock held
+ * @wqe: private copy
+ * @segs: from berth_req_source()
+ * @offset: of the message
+ * @length: bytes that will be accessed at once
+ * @write: they will be written
+ *
+ * A failure is noted in the WQE's status, or the requester waits.
+ *
+ * Return: 0 or a negative errno.
+ */
+int berth_req_prepare(struct berth_qp *qp, struct berth_swqe *wqe, struct berth_segs segs,
+		      u32 offset, u32 length, bool write)
+{
+	int ret = berth_landing_prepare(segs, offset, length, write);
+
+	if (ret == -EAGAIN)
+		berth_req_wait_moving(qp);
+	else if (ret)
 		wqe->status = IB_WC_LOC_PROT_ERR;
 	return ret;
 }

@@ -10,6 +10,7 @@
 #include <linux/hrtimer.h>
 #include <linux/timer.h>
 #include <linux/workqueue.h>
+#include "../landing/landing.h"
 #include "../obj/qp.h"
 #include "../wire/bth.h"
 
@@ -42,6 +43,8 @@ void berth_req_rnr(struct berth_qp *qp, u8 timer_code);
 void berth_req_go_back(struct berth_qp *qp);
 void berth_req_progress(struct berth_qp *qp);
 int berth_req_source(struct berth_qp *qp, struct berth_swqe *wqe, int access);
+int berth_req_prepare(struct berth_qp *qp, struct berth_swqe *wqe, struct berth_segs segs,
+		      u32 offset, u32 length, bool write);
 
 /*
  * How many PSNs of a started WQE lie before @psn, which is not before its first. Unsigned: the

@@ -76,6 +76,8 @@ static enum berth_rsp_result land(struct berth_qp *qp, struct berth_segs segs,
 	int ret;
 
 	ret = berth_landing_from_skb(qp->dev, segs, rq->received, payload, pkt->payload_len);
+	if (ret && rq->class == BERTH_CLASS_SEND)
+		return berth_rsp_received(qp, ret);
 	if (ret)
 		return berth_rsp_landed(ret);
 	berth_count_add(qp->dev, BERTH_CNT_RX_BYTES, pkt->payload_len);

@@ -16,7 +16,7 @@ struct berth_packet;
 enum berth_rsp_result {
 	BERTH_RSP_OK,
 	BERTH_RSP_RNR,		/* no receive posted */
-	BERTH_RSP_MOVING,	/* memory is being moved: like not ready */
+	BERTH_RSP_MOVING,	/* memory is being moved or paged in: like not ready */
 	BERTH_RSP_INVALID,	/* NAK invalid request */
 	BERTH_RSP_ACCESS,	/* NAK remote access error */
 	BERTH_RSP_OPERATION,	/* NAK remote operational error */
@@ -45,6 +45,7 @@ enum berth_rsp_result berth_rsp_receive(struct berth_qp *qp, u32 need, struct be
 enum berth_rsp_result berth_rsp_range(struct berth_qp *qp, u32 rkey, u64 va, u32 length,
 				      int access, struct berth_segs *segs);
 enum berth_rsp_result berth_rsp_landed(int err);
+enum berth_rsp_result berth_rsp_received(struct berth_qp *qp, int err);
 enum berth_rsp_result berth_rsp_finish(struct berth_qp *qp, const struct berth_rsp_tail *tail,
 				       u32 length);
 void berth_rsp_fail(struct berth_qp *qp, enum berth_rsp_result result);

@@ -235,15 +235,20 @@ static struct berth_packet describe(const struct berth_qp *qp, const struct plan
 static int fill(struct berth_qp *qp, const struct plan *p, u8 *at, bool ackreq)
 {
 	struct berth_packet pkt = describe(qp, p, ackreq);
+	const bool lands = berth_swqe_lands(p->wqe);
 	u32 pad = berth_pad_len(p->payload);
 	int hdr, n;
 
 	hdr = berth_packet_build(&pkt, at, BERTH_HDR_MAX);
 	if (WARN_ON_ONCE(hdr < 0))
 		return hdr;
-	n = berth_req_source(qp, p->wqe, berth_swqe_lands(p->wqe) ? IB_ACCESS_LOCAL_WRITE : 0);
+	n = berth_req_source(qp, p->wqe, lands ? IB_ACCESS_LOCAL_WRITE : 0);
 	if (n < 0)
 		return n;
+	/* What the answer brings shall find its place. */
+	if (lands)
+		return berth_req_prepare(qp, p->wqe, (struct berth_segs){ qp->sq.seg, n },
+					 p->offset, pkt.dma_len, true);
 	if (!p->payload)
 		return 0;
 	n = berth_landing_gather(at + hdr, (struct berth_segs){ qp->sq.seg, n }, p->offset,
