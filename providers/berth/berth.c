@@ -85,6 +85,7 @@ static void free_context(struct ibv_context *ibctx)
 
 /* Sorted as the structure. What is missing answers EOPNOTSUPP by libibverbs. */
 static const struct verbs_context_ops context_ops = {
+	.advise_mr = ibv_cmd_advise_mr,
 	.alloc_dm = berth_alloc_dm,
 	.alloc_mw = berth_alloc_mw,
 	.alloc_null_mr = berth_alloc_null_mr,

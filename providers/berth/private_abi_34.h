@@ -166,7 +166,8 @@ typedef void (*verbs_atomic_write_fn)(struct ibv_qp_ex *qp, uint32_t rkey, uint6
 #define VERBS_UNUSED_OP(name) void (*name)(void)
 
 struct verbs_context_ops {
-	VERBS_UNUSED_OP(advise_mr);
+	int (*advise_mr)(struct ibv_pd *pd, enum ib_uverbs_advise_mr_advice advice, uint32_t flags,
+			 struct ibv_sge *sg_list, uint32_t num_sges);
 	struct ibv_dm *(*alloc_dm)(struct ibv_context *context, struct ibv_alloc_dm_attr *attr);
 	struct ibv_mw *(*alloc_mw)(struct ibv_pd *pd, enum ibv_mw_type type);
 	struct ibv_mr *(*alloc_null_mr)(struct ibv_pd *pd);
@@ -319,6 +320,8 @@ int ibv_cmd_rereg_mr(struct verbs_mr *vmr, uint32_t flags, void *addr, size_t le
 		     uint64_t hca_va, int access, struct ibv_pd *pd, struct ibv_rereg_mr *cmd,
 		     size_t cmd_size, struct ib_uverbs_rereg_mr_resp *resp, size_t resp_size);
 int ibv_cmd_dereg_mr(struct verbs_mr *vmr);
+int ibv_cmd_advise_mr(struct ibv_pd *pd, enum ib_uverbs_advise_mr_advice advice, uint32_t flags,
+		      struct ibv_sge *sg_list, uint32_t num_sge);
 int ibv_cmd_alloc_mw(struct ibv_pd *pd, enum ibv_mw_type type, struct ibv_mw *mw,
 		     struct ibv_alloc_mw *cmd, size_t cmd_size,
 		     struct ib_uverbs_alloc_mw_resp *resp, size_t resp_size);
@@ -360,6 +363,7 @@ int ibv_cmd_destroy_qp(struct ibv_qp *qp);
 #define VERBS_ASSERT_OP(op, slot) \
 	static_assert(offsetof(struct verbs_context_ops, op) == (slot) * sizeof(void *), \
 		      "private ABI 34: " #op)
+VERBS_ASSERT_OP(advise_mr, 0);
 VERBS_ASSERT_OP(alloc_dm, 1);
 VERBS_ASSERT_OP(alloc_null_mr, 3);
 VERBS_ASSERT_OP(alloc_parent_domain, 4);

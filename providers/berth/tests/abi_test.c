@@ -117,6 +117,7 @@ static void check_ops(struct verbs_context *vctx)
 	SAME(pub->post_srq_recv, post_srq_recv);
 	SAME(pub->_compat_reg_mr, reg_mr);
 	SAME(pub->_compat_dereg_mr, dereg_mr);
+	SAME(vctx->advise_mr, advise_mr);
 	SAME(vctx->alloc_dm, alloc_dm);
 	SAME(pub->_compat_resize_cq, resize_cq);
 	SAME(vctx->alloc_null_mr, alloc_null_mr);
