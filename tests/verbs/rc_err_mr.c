@@ -99,7 +99,6 @@ static void host_errors(const void *arg)
 	no_mr(d->pd, (void *)0xffff888000000000UL, 4096, rw, "kernel address");
 	no_mr(d->pd, hole, 4096, IBV_ACCESS_REMOTE_WRITE, "remote without local write");
 	no_mr(d->pd, hole, 4096, 1 << 18, "unknown access flag");
-	no_mr(d->pd, hole, 4096, rw | IBV_ACCESS_ON_DEMAND, "on demand");
 	if (fd >= 0) {
 		pfn = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 		no_mr(d->pd, pfn, 4096, rw, "mapping of a dma-buf (no pages)");
