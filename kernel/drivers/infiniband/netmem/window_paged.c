@@ -64,14 +64,17 @@ static int enter(struct berth_window *w, u64 off, size_t len, bool write)
 	if (err)
 		return err;
 	read_lock_bh(&w->paged->lock);
-	if (likely(all_there(w->paged, off, len, write)))
+	if (likely(all_there(w->paged, off, len, write))) {
+		__release(&w->paged->lock);	/* sparse knows no lock that is taken or not */
 		return 0;
+	}
 	read_unlock_bh(&w->paged->lock);
 	return -EAGAIN;
 }
 
 static void leave(struct window_paged *p)
 {
+	__acquire(&p->lock);
 	read_unlock_bh(&p->lock);
 }
 

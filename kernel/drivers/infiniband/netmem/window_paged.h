@@ -92,14 +92,14 @@ struct window_paged {
 	struct completion idle;
 };
 
-static inline void paged_write_lock(struct window_paged *p)
+static inline void paged_write_lock(struct window_paged *p) __acquires(&p->lock)
 {
 	local_bh_disable();
 	atomic_inc(&p->writers);
 	write_lock(&p->lock);
 }
 
-static inline void paged_write_unlock(struct window_paged *p)
+static inline void paged_write_unlock(struct window_paged *p) __releases(&p->lock)
 {
 	write_unlock(&p->lock);
 	atomic_dec(&p->writers);

@@ -215,8 +215,8 @@ static int place_copy(const struct place *d, const struct place *s, u32 n)
 }
 
 /*
- * Memory is absent: have all that is left of the list brought, so that one wait is enough. Returns what the
- * access fails with.
+ * Memory is absent: have all that is left of the list brought, so that one wait is enough. Returns
+ * what the access fails with.
  */
 static int place_missed(const struct place *p, bool write)
 {
@@ -250,23 +250,19 @@ static void count_landed(struct berth_dev *dev, const struct place *p, u32 n)
 }
 
 /**
- * berth_landing_prepare - see that memory that is paged on demand is there
+ * berth_landing_fetch - berth_landing_prepare() of a list that is paged on demand in part
  * @segs: segments
  * @offset: where to begin in the list
  * @length: bytes; the list holds them
  * @write: they will be written
  *
- * For who must not find out in the middle. It may still go before the access.
- *
  * Context: RCU read side. Return: 0, -EAGAIN, -EKEYREVOKED.
  */
-int berth_landing_prepare(struct berth_segs segs, u32 offset, u32 length, bool write)
+int berth_landing_fetch(struct berth_segs segs, u32 offset, u32 length, bool write)
 {
 	struct place p = place_at(segs, offset);
 	int ret;
 
-	if (likely(!segs.count || !segs.seg->paged))
-		return 0;
 	while (length && place_settle(&p)) {
 		u32 n = min(length, place_left(&p));
 

@@ -9,8 +9,8 @@
  * Null memory (BERTH_KEY_NULL) has no MR: it reads as zeroes and takes what is written without
  * keeping it.
  *
- * Memory that is paged on demand may be absent at any time: -EAGAIN then, and all that the list still needs
- * of it is on its way.
+ * Memory that is paged on demand may be absent at any time: -EAGAIN then, and all that the list still
+ * needs of it is on its way.
  *
  * Segments point into MRs: they are valid only within the RCU read-side section (bottom halves
  * disabled) in which they were resolved, and are resolved again for the next piece of a message.
@@ -49,7 +49,7 @@ int berth_landing_range(struct berth_dev *dev, const struct ib_pd *pd, u32 rkey,
 int berth_landing_remote(struct berth_dev *dev, const struct ib_pd *pd, u32 qpn, u32 rkey, u64 addr,
 			 u32 length, int access, struct berth_seg *seg);
 
-int berth_landing_prepare(struct berth_segs segs, u32 offset, u32 length, bool write);
+int berth_landing_fetch(struct berth_segs segs, u32 offset, u32 length, bool write);
 int berth_landing_gather(void *dst, struct berth_segs src, u32 offset, u32 length);
 int berth_landing_scatter(struct berth_dev *dev, struct berth_segs dst, u32 offset,
 			  const void *src, u32 length);
@@ -60,5 +60,23 @@ int berth_landing_from_skb(struct berth_dev *dev, struct berth_segs dst, u32 off
 			   struct berth_cursor *src, u32 length);
 int berth_landing_copy(struct berth_dev *dev, struct berth_segs dst, u32 dst_offset,
 		       struct berth_segs src, u32 src_offset, u32 length);
+
+/**
+ * berth_landing_prepare - see that memory that is paged on demand is there
+ * @segs: segments
+ * @offset: where to begin in the list
+ * @length: bytes; the list holds them
+ * @write: they will be written
+ *
+ * For who must not find out in the middle. It may still go before the access.
+ *
+ * Context: RCU read side. Return: 0, -EAGAIN, -EKEYREVOKED.
+ */
+static inline int berth_landing_prepare(struct berth_segs segs, u32 offset, u32 length, bool write)
+{
+	if (likely(!segs.count || !segs.seg->paged))
+		return 0;
+	return berth_landing_fetch(segs, offset, length, write);
+}
 
 #endif

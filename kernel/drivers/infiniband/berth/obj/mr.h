@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Memory regions: user pages (pinned, or paged on demand), dma-bufs and the kernel's direct map, all behind
- * a berth_window.
+ * Memory regions: user pages (pinned, or paged on demand), dma-bufs and the kernel's direct map, all
+ * behind a berth_window.
  *
  * Published in berth_dev.mrs; looked up under RCU (rcu_read_lock or bottom halves disabled) by key.
  * Deregistration unpublishes, waits a grace period, then releases the memory, so whoever found an

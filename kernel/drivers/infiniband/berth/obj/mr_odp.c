@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory regions that are paged on demand: over a range of the process, or over all of its memory, now and
- * later (an implicit region). What there is to it is in berth_netmem's paged windows; here are keys, rights
- * and advice. Nothing is pinned, nothing counts as locked memory.
+ * Memory regions that are paged on demand: over a range of the process, or over all of its memory, now
+ * and later (an implicit region). What there is to it is in berth_netmem's paged windows; here are
+ * keys, rights and advice. Nothing is pinned, nothing counts as locked memory.
  *
- * Process context. A region follows whatever the process maps at its addresses. Memory that is not there
- * is brought in when work requests come to it: they wait, a peer is told that we are not ready. What the
- * process does not have, or not with the right to write, is the protection error that an unknown key is.
+ * Process context. A region follows whatever the process maps at its addresses. Memory that is not
+ * there is brought in when work requests come to it: they wait, a peer is told that we are not ready.
+ * What the process does not have, or not with the right to write, is the protection error that an
+ * unknown key is.
  */
 #include <linux/overflow.h>
 #include <linux/rcupdate.h>
@@ -24,8 +25,8 @@
  * berth_mr_odp_caps - add what can be paged on demand to the attributes of a device
  * @attr: attributes, otherwise complete
  *
- * Receives of UD work, too, but a datagram that finds its receive absent is dropped, so they are not
- * reported.
+ * Receives of UD work, too, but a datagram that finds its receive absent is dropped, so they are
+ * not reported.
  *
  * Context: any.
  */
@@ -68,8 +69,8 @@ static int check_range(u64 start, u64 length, u64 iova)
  * Nothing need be mapped there yet.
  *
  * Context: process; sleeps.
- * Return: the MR; ERR_PTR: -EINVAL: no bytes, or an end that wraps; -EFAULT: no process can have memory
- * there; -EOPNOTSUPP: rights, or a kernel without paging; -ENOMEM, -EINTR.
+ * Return: the MR; ERR_PTR: -EINVAL: no bytes, or an end that wraps; -EFAULT: no process can have
+ * memory there; -EOPNOTSUPP: rights, or a kernel without paging; -ENOMEM, -EINTR.
  */
 struct ib_mr *berth_mr_reg_odp(struct ib_pd *pd, u64 start, u64 length, u64 iova, int access)
 {
@@ -114,7 +115,8 @@ static struct berth_window *hold_window(struct ib_pd *pd, const struct ib_sge *s
 	return window;
 }
 
-static int advise_piece(struct ib_pd *pd, const struct ib_sge *sge, enum berth_paging how, bool wait)
+static int advise_piece(struct ib_pd *pd, const struct ib_sge *sge, enum berth_paging how,
+			bool wait)
 {
 	const int access = how == BERTH_PAGING_WRITE ? IB_ACCESS_LOCAL_WRITE : 0;
 	struct berth_window *window;
@@ -138,13 +140,13 @@ static int advise_piece(struct ib_pd *pd, const struct ib_sge *sge, enum berth_p
  * @count: of them
  * @attrs: bring nothing
  *
- * Without FLUSH it is a hint: errors of the process's memory are not told, and not all of very much is
- * done. All pieces are tried up to the first error.
+ * Without FLUSH it is a hint: errors of the process's memory are not told, and what is too much is
+ * left out.
  *
  * Context: process; sleeps.
- * Return: 0; -EOPNOTSUPP: an advice that nobody here knows; -EFAULT: a key that is none or of other memory,
- * a right that it has not, a range outside it, and with FLUSH a part that the process has not; -ENOMEM;
- * -EBUSY: the process changes its memory all the time.
+ * Return: 0; -EOPNOTSUPP: an advice that nobody here knows; -EFAULT: a key that is none or of other
+ * memory, a right that it has not, a range outside it, and with FLUSH a part that the process has not;
+ * -ENOMEM; -EBUSY: the process changes its memory all the time.
  */
 int berth_mr_advise(struct ib_pd *pd, enum ib_uverbs_advise_mr_advice advice, u32 flags,
 		    struct ib_sge *sge, u32 count, struct uverbs_attr_bundle *attrs)

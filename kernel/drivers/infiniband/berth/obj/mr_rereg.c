@@ -95,8 +95,8 @@ static void carry_out(struct berth_mr *mr, struct change *c)
  *
  * Context: process; sleeps for an expedited grace period.
  * Return: NULL: done in place; ERR_PTR: -EBUSY: windows are bound to it; -EOPNOTSUPP: other memory
- * for a dma-buf, memory that is paged on demand, or rights that we do not have; -EACCES: right to write to a dma-buf that was
- * registered for reading; -EINVAL, -ENOMEM, -EFAULT as of registration.
+ * for a dma-buf, a region that is paged on demand, or rights that we do not have; -EACCES: right to
+ * write to a dma-buf that was registered for reading; -EINVAL, -ENOMEM, -EFAULT as of registration.
  */
 struct ib_mr *berth_mr_rereg(struct ib_mr *ib, int flags, u64 start, u64 length, u64 iova,
 			     int access, struct ib_pd *pd, struct ib_udata *udata)
