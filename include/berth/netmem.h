@@ -203,13 +203,13 @@ void berth_window_release(struct berth_window *w);
 
 /**
  * berth_window_prefetch() - bring pages in before they are accessed
- * @w: a paged window, held.
+ * @w: a paged window, held, or without @wait found under RCU.
  * @off: offset of the first byte.
  * @len: bytes; 0 does nothing.
  * @how: for what.
  * @wait: until they are there; else it is begun, and may be left out when much is to be done.
  *
- * Context: process; sleeps.
+ * Context: with @wait process; sleeps. Else any but hard interrupts.
  * Return: 0; -ERANGE: not inside the window; -EACCES: to write to what is not writable; and with
  *	@wait: -EFAULT: part of it is not there, or not for that; -EKEYREVOKED: the process has gone;
  *	-EBUSY: its memory changes all the time, or the window is going; -ENOMEM.

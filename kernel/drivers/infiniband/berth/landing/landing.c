@@ -277,6 +277,23 @@ int berth_landing_fetch(struct berth_segs segs, u32 offset, u32 length, bool wri
 }
 
 /**
+ * berth_landing_ahead - memory that is paged on demand may be needed soon
+ * @segs: segments that may be written
+ * @offset: from where on in the list
+ *
+ * Context: RCU read side.
+ */
+void berth_landing_ahead(struct berth_segs segs, u32 offset)
+{
+	struct place p = place_at(segs, offset);
+
+	for (; place_settle(&p); p.offset += place_left(&p))
+		if (p.seg->window && p.seg->paged)
+			berth_window_prefetch(p.seg->window, p.seg->offset + p.offset, place_left(&p),
+					      BERTH_PAGING_WRITE, false);
+}
+
+/**
  * berth_landing_gather - copy from segments into a kernel buffer
  * @dst: buffer of @length bytes
  * @src: segments

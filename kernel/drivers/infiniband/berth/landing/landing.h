@@ -50,6 +50,7 @@ int berth_landing_remote(struct berth_dev *dev, const struct ib_pd *pd, u32 qpn,
 			 u32 length, int access, struct berth_seg *seg);
 
 int berth_landing_fetch(struct berth_segs segs, u32 offset, u32 length, bool write);
+void berth_landing_ahead(struct berth_segs segs, u32 offset);
 int berth_landing_gather(void *dst, struct berth_segs src, u32 offset, u32 length);
 int berth_landing_scatter(struct berth_dev *dev, struct berth_segs dst, u32 offset,
 			  const void *src, u32 length);

@@ -10,6 +10,9 @@
 #include "../obj/qp_state.h"
 #include "rsp.h"
 
+/* What may be brought in of a receive before it is known to be needed. */
+#define AHEAD_BYTES	(256U << 10)
+
 /* Errors of the peer's keys and addresses. */
 static enum berth_rsp_result remote_error(int err)
 {
@@ -111,6 +114,25 @@ enum berth_rsp_result berth_rsp_landed(int err)
 enum berth_rsp_result berth_rsp_received(struct berth_qp *qp, int err)
 {
 	return err == -EKEYREVOKED ? receive_error(qp, err) : berth_rsp_landed(err);
+}
+
+/**
+ * berth_rsp_ahead - the memory of the receive that a message is arriving in is absent
+ * @qp: queue pair, a receive is held
+ *
+ * A packet does not tell how long its message is: what follows in the list is brought in, too, or a
+ * long message would have to wait for every page.
+ */
+void berth_rsp_ahead(struct berth_qp *qp)
+{
+	struct berth_rq *rq = &qp->rq;
+	u32 need = min(rq->capacity, rq->received + AHEAD_BYTES);
+	int n;
+
+	n = berth_landing_resolve(qp->dev, rq->pd, rq->sge, rq->num_sge, need, IB_ACCESS_LOCAL_WRITE,
+				  rq->seg);
+	if (n > 0)
+		berth_landing_ahead((struct berth_segs){ rq->seg, n }, rq->received);
 }
 
 static bool consumes_receive(u8 opcode)

@@ -76,6 +76,8 @@ static enum berth_rsp_result land(struct berth_qp *qp, struct berth_segs segs,
 	int ret;
 
 	ret = berth_landing_from_skb(qp->dev, segs, rq->received, payload, pkt->payload_len);
+	if (ret == -EAGAIN && rq->class == BERTH_CLASS_SEND)
+		berth_rsp_ahead(qp);
 	if (ret && rq->class == BERTH_CLASS_SEND)
 		return berth_rsp_received(qp, ret);
 	if (ret)

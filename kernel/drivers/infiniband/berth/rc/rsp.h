@@ -46,6 +46,7 @@ enum berth_rsp_result berth_rsp_range(struct berth_qp *qp, u32 rkey, u64 va, u32
 				      int access, struct berth_segs *segs);
 enum berth_rsp_result berth_rsp_landed(int err);
 enum berth_rsp_result berth_rsp_received(struct berth_qp *qp, int err);
+void berth_rsp_ahead(struct berth_qp *qp);
 enum berth_rsp_result berth_rsp_finish(struct berth_qp *qp, const struct berth_rsp_tail *tail,
 				       u32 length);
 void berth_rsp_fail(struct berth_qp *qp, enum berth_rsp_result result);
