@@ -21,6 +21,14 @@
 #define CHUNK_BYTES	(64U << 10)
 #define CHUNK_WQES	16
 
+/*
+ * Memory that is paged on demand has to be there as a whole while a piece is moved. Where pages go as
+ * fast as they come a small piece has better chances, so the next after a failure is this much smaller;
+ * still whole packets of the largest path MTU.
+ */
+#define SMALL_SHIFT	4
+static_assert(CHUNK_BYTES >> SMALL_SHIFT == 4096);
+
 static bool link_up(const struct berth_dev *dev)
 {
 	return netif_running(dev->ndev) && netif_carrier_ok(dev->ndev);
@@ -71,12 +79,13 @@ static struct piece next_piece(const struct berth_sq *sq)
 {
 	struct berth_swqe *wqe = berth_sq_slot(sq, sq->next);
 	u32 left = wqe->length - sq->offset;
+	u32 most = CHUNK_BYTES >> sq->piece_shift;
 
 	return (struct piece){
 		.wqe = wqe,
 		.offset = sq->offset,
-		.length = min(left, CHUNK_BYTES),
-		.last = left <= CHUNK_BYTES,
+		.length = min(left, most),
+		.last = left <= most,
 	};
 }
 
@@ -239,6 +248,7 @@ static void advance(struct berth_qp *qp, struct berth_qp *peer, const struct pie
 	sq->sent = psn;
 	peer->rq.epsn = psn;
 	peer->rq.seq_nak_sent = false;
+	sq->piece_shift -= !!sq->piece_shift;
 	berth_req_progress(qp);
 	if (p->last) {
 		sq->next++;
@@ -257,6 +267,7 @@ static void stumble(struct berth_qp *qp, struct berth_qp *peer, enum berth_rsp_r
 		berth_req_rnr(qp, peer->rq.min_rnr_timer);
 		break;
 	case BERTH_RSP_MOVING:
+		qp->sq.piece_shift = SMALL_SHIFT;
 		berth_req_wait_moving(qp);
 		break;
 	default:
@@ -287,6 +298,7 @@ static u32 one(struct berth_qp *qp, struct berth_qp *peer)
 	struct berth_segs own;
 
 	if (own_memory(qp, &p, &own)) {
+		qp->sq.piece_shift = SMALL_SHIFT;
 		if (p.wqe->status != IB_WC_SUCCESS)
 			berth_req_fail(qp, p.wqe->status);
 		return 0;

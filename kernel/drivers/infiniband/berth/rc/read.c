@@ -72,7 +72,8 @@ enum berth_rsp_result berth_read_request(struct berth_qp *qp, const struct berth
 	result = berth_rsp_range(qp, pkt->rkey, pkt->va, pkt->dma_len, IB_ACCESS_REMOTE_READ,
 				 &segs);
 	if (!result)
-		result = berth_rsp_landed(berth_landing_prepare(segs, 0, pkt->dma_len, false));
+		result = berth_rsp_landed(berth_landing_prepare(segs, 0, min(pkt->dma_len, qp->mtu),
+								false));
 	if (result)
 		return result;
 	enqueue(rq, pkt, false);

@@ -39,6 +39,7 @@ void berth_req_reset(struct berth_qp *qp, u32 psn)
 	sq->reads = 0;
 	sq->read_lost = false;
 	sq->waiting = false;
+	sq->piece_shift = 0;
 }
 
 /* Gives a WQE its PSNs. */

@@ -245,10 +245,10 @@ static int fill(struct berth_qp *qp, const struct plan *p, u8 *at, bool ackreq)
 	n = berth_req_source(qp, p->wqe, lands ? IB_ACCESS_LOCAL_WRITE : 0);
 	if (n < 0)
 		return n;
-	/* What the answer brings shall find its place. */
+	/* The answer shall find its place, its first packet at least. */
 	if (lands)
 		return berth_req_prepare(qp, p->wqe, (struct berth_segs){ qp->sq.seg, n },
-					 p->offset, pkt.dma_len, true);
+					 p->offset, min(pkt.dma_len, qp->mtu), true);
 	if (!p->payload)
 		return 0;
 	n = berth_landing_gather(at + hdr, (struct berth_segs){ qp->sq.seg, n }, p->offset,

@@ -87,6 +87,7 @@ struct berth_sq {
 	bool read_lost;		/* a gap in responses was found and asked for again */
 	bool waiting;		/* for the RNR timer (or moving memory), until resume */
 	bool draining;		/* SQD: start no more WQEs, report when idle */
+	u8 piece_shift;		/* how much less than usual the local path moves at once */
 	u32 read_end[16];	/* PSN behind each of them, oldest first */
 	ktime_t resume;
 	struct hrtimer wait;	/* until resume: microseconds matter */
