@@ -2,15 +2,16 @@
 /*
  * Paged windows: bringing pages in and taking them out.
  *
- * In: a worker of each window serves what accesses have missed, oldest first; a prefetch may do the same
- * in its own context. hmm_range_fault() faults the pages in as the process would, copying what is shared
- * and reading what was swapped out, and names them; they enter the table unless an invalidation came in
- * between, which means another try. A page that the process has not, or not with that right, is
- * remembered for a while, so that the access that comes back for it is told instead of waiting for ever.
+ * In: a worker of each window serves what accesses have missed, oldest first; a prefetch may do the
+ * same in its own context. hmm_range_fault() faults the pages in as the process would, copying what
+ * is shared and reading what was swapped out, and names them; they enter the table unless an
+ * invalidation came in between, which means another try. A page that the process has not, or not
+ * with that right, is remembered for a while, so that the access that comes back for it is told
+ * instead of waiting for ever.
  *
- * Out: the notifier, before the process or the kernel takes a page away or makes it read-only (unmap,
- * fork, discard, reclaim, migration, exit). It clears the entries, which waits for running copies, and
- * marks the pages dirty that could be written, as nobody else knows.
+ * Out: the notifier, before the process or the kernel takes a page away or makes it read-only
+ * (unmap, fork, discard, reclaim, migration, exit). It clears the entries, which waits for running
+ * copies, and marks the pages dirty that could be written, as nobody else knows.
  *
  * Context: process; the notifier also where nobody may sleep, and in reclaim: it takes spinlocks and
  * allocates nothing.
@@ -45,8 +46,8 @@
 /* ---- out ---- */
 
 /*
- * Clears entries of the first leaf at or behind *at. Returns how many pages are to be marked dirty, each
- * with a reference; *at is behind what was cleared.
+ * Clears entries of the first leaf at or behind *at. Returns how many pages are to be marked dirty,
+ * each with a reference; *at is behind what was cleared.
  */
 static unsigned int clear_leaf(struct window_paged *p, unsigned long *at, unsigned long last,
 			       struct page **dirty)
@@ -76,8 +77,8 @@ static unsigned int clear_leaf(struct window_paged *p, unsigned long *at, unsign
 }
 
 /*
- * When it returns nobody touches these pages. The reference is for the end of a window, when the process
- * may drop a page as soon as it has left the table.
+ * When it returns nobody touches these pages. The reference is for the end of a window, when the
+ * process may drop a page as soon as it has left the table.
  */
 static void take_out(struct window_paged *p, unsigned long first, unsigned long last,
 		     const unsigned long *seq)
@@ -351,18 +352,19 @@ static bool is_wanted(const struct window_paged *p, const struct paged_want *wan
  * @p: the window
  * @want: which, for what
  *
- * When more is wanted than can be noted, nothing is: an access comes again.
+ * What is too much is left out: an access comes again, and finds room for more than hints may take.
  *
  * Context: any but hard interrupts; does not sleep.
  * Return: -EAGAIN: come again; -EKEYREVOKED: one of the pages could not be had a moment ago.
  */
 int berth_paged_want(struct window_paged *p, const struct paged_want *want)
 {
+	const unsigned int most = want->hint ? PAGED_WANTS / 2 : PAGED_WANTS;
 	bool failed;
 
 	spin_lock_bh(&p->want_lock);
 	failed = !want->hint && take_failure(p, want);
-	if (!failed && p->want_count < PAGED_WANTS && !is_wanted(p, want))
+	if (!failed && p->want_count < most && !is_wanted(p, want))
 		p->wants[p->want_count++] = *want;
 	spin_unlock_bh(&p->want_lock);
 	if (failed)
@@ -427,7 +429,8 @@ int berth_paged_watch(struct window_paged *p, struct mm_struct *mm)
  * berth_paged_unwatch - undo berth_paged_watch()
  * @p: the window, without users
  *
- * Pages leave while the notifier is still there: afterwards nothing says that they are what they were.
+ * Pages leave while the notifier is still there: afterwards nothing says that they are what they
+ * were.
  *
  * Context: process; sleeps.
  */

@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Windows over a process's memory, paged in on demand: making and ending one, and access to its bytes.
+ * Windows over a process's memory, paged in on demand: making and ending one, and access to its
+ * bytes.
  *
  * Pages are reached one by one by the kernel's own address of each. They are neither pinned nor
  * referenced: a page in the table stays until the notifier (paged_fault.c) has taken it out, and the
- * notifier waits for those who hold the lock for reading. An access looks at all of its pages first and
- * touches none unless all are there with the rights it needs; else it says -EAGAIN, and
+ * notifier waits for those who hold the lock for reading. An access looks at all of its pages first
+ * and touches none unless all are there with the rights it needs; else it says -EAGAIN, and
  * berth_window_prepare() has them brought.
  *
- * A lock and not RCU, because the kernel takes pages out one by one when it is short of memory, and each
- * would cost a grace period; and because the notifier so never sleeps, and need not refuse a caller that
- * must not. A reader holds the lock for one copy.
+ * A lock and not RCU, because the kernel takes pages out one by one when it is short of memory, and
+ * each would cost a grace period; and because the notifier so never sleeps, and need not refuse a
+ * caller that must not. A reader holds the lock for one copy.
  *
- * Context: accessors with bottom halves disabled or not, never from hard interrupts. Two windows may be
- * locked for reading together, in any order: readers in softirq, or with bottom halves disabled as
- * here, are never queued behind a writer that waits. Who holds nothing yet stands back for writers.
+ * Context: accessors with bottom halves disabled or not, never from hard interrupts. Two windows
+ * may be locked for reading together, in any order: readers in softirq, or with bottom halves
+ * disabled as here, are never queued behind a writer that waits. Who holds nothing yet stands back
+ * for writers.
  */
 #include <linux/err.h>
 #include <linux/minmax.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Windows over a process's memory as it is now, whose pages come when they are needed and go when the
- * process or the kernel takes them away. window_paged.c reads and writes, paged_fault.c brings pages
- * in and takes them out.
+ * Windows over a process's memory as it is now, whose pages come when they are needed and go when
+ * the process or the kernel takes them away. window_paged.c reads and writes, paged_fault.c brings
+ * pages in and takes them out.
  */
 #ifndef _BERTH_NETMEM_WINDOW_PAGED_H
 #define _BERTH_NETMEM_WINDOW_PAGED_H

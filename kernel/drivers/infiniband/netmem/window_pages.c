@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Windows that are not over a dma-buf: over pinned pages, mapped into one linear range, over the
- * kernel's direct map, and (window_list.c) over lists of addresses in it. Those that are paged on demand
- * are made in window_paged.c.
+ * kernel's direct map, and (window_list.c) over lists of addresses in it. Those that are paged on
+ * demand are made in window_paged.c.
  *
  * The caller owns the pins; a window keeps a copy of the page pointers, so that a sender can put
  * the pages themselves into a packet. These are the only windows that know pages. Created and
