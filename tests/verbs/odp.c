@@ -120,7 +120,7 @@ static void lists(const void *arg)
 		x.dst[i] = (struct xfer_seg){ dst, 90000UL * (size_t)i + 8000, 900 };
 	}
 	if (one_src)
-		x.src[0] = (struct xfer_seg){ src, 4090, 5000 };
+		x.src[0] = (struct xfer_seg){ src, 4090, 7200 };
 	if (one_dst)
 		x.dst[0] = (struct xfer_seg){ dst, 8190, 5628 };
 	for (int i = 0; i < 3; i++) {
