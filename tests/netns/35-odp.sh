@@ -8,7 +8,7 @@ set -uo pipefail
 need_programs odp
 cleanup() {
 	[[ -z ${swap:-} ]] || swapoff "$swap"
-	modprobe -qr zram
+	modprobe -qr zram 2>/dev/null
 }
 trap cleanup EXIT
 
