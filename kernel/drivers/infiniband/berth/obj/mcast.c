@@ -172,7 +172,7 @@ void berth_mcast_deliver(const struct berth_packet *pkt, const struct berth_curs
 	struct attachment *at;
 	struct in6_addr group;
 
-	if (!(pkt->op->flags & BERTH_OP_UD))
+	if (berth_opcode_service(pkt->op) != BERTH_SERVICE_UD)
 		return;
 	if (rx->family == AF_INET)
 		ipv6_addr_set_v4mapped(rx->daddr.v4, &group);
