@@ -60,6 +60,9 @@ void vt_skip(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)
  */
 void vt_defer(int (*fn)(void *arg), void *arg, const char *what);
 
+/** vt_run_deferred() - Do it now: for a process that a case forks, before it ends. */
+void vt_run_deferred(void);
+
 /** vt_undefer() - Forget the calls deferred for @arg, because the case did it itself. */
 void vt_undefer(const void *arg);
 
