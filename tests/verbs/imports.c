@@ -129,7 +129,7 @@ static void traffic(struct vt_dev *dev, struct ibv_mr *mr, const struct offer *o
 	CHECK_ERRNO(vt_send(&p->a, 2, IBV_WR_SEND, sge, NULL, 0, IBV_SEND_SIGNALED), 0, "ibv_post_send");
 	vt_expect_wc(&p->b, p->b.rcq, 1, IBV_WC_SUCCESS, "receiving from the owner's memory", NULL);
 	vt_expect_wc(&p->a, p->a.scq, 2, IBV_WC_SUCCESS, "sending from the owner's memory", NULL);
-	vt_buf_expect(mine, 0, 5000, o->seed, 100, "bytes of the owner's region");
+	vt_buf_expect(mine, 0, 5000, o->seed, VT_SKEW + 100, "bytes of the owner's region");
 	vt_buf_fill(mine, 0, 5000);
 	CHECK_ERRNO(vt_rdma(&p->a, 3, IBV_WR_RDMA_WRITE, vt_sge(mine, 0, 3000), o->iova + 20000, mr->rkey), 0,
 		    "ibv_post_send");
