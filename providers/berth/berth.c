@@ -111,6 +111,9 @@ static const struct verbs_context_ops context_ops = {
 	.destroy_srq = berth_destroy_srq,
 	.free_context = free_context,
 	.free_dm = berth_free_dm,
+	.import_dm = berth_import_dm,
+	.import_mr = berth_import_mr,
+	.import_pd = berth_import_pd,
 	.modify_qp = berth_modify_qp,
 	.modify_srq = berth_modify_srq,
 	.poll_cq = berth_poll_cq,
@@ -128,6 +131,9 @@ static const struct verbs_context_ops context_ops = {
 	.req_notify_cq = berth_req_notify_cq,
 	.rereg_mr = berth_rereg_mr,
 	.resize_cq = berth_resize_cq,
+	.unimport_dm = berth_unimport_dm,
+	.unimport_mr = berth_unimport_mr,
+	.unimport_pd = berth_unimport_pd,
 };
 
 static bool env_is_set(const char *name)
@@ -137,7 +143,17 @@ static bool env_is_set(const char *name)
 	return value && *value && strcmp(value, "0");
 }
 
-/* Agrees on an ABI with the kernel and opens the doorbell. */
+/* The ABI is one that we speak: open the doorbell. */
+static int use_context(struct berth_context *ctx, const struct berth_alloc_ucontext_resp *resp)
+{
+	if (resp->abi != BERTH_ABI_VERSION)
+		return EPROTO;
+	ctx->null_lkey = resp->null_lkey;
+	ctx->doorbell_fd = berth_open_doorbell(&ctx->vctx.context);
+	return ctx->doorbell_fd < 0 ? errno : 0;
+}
+
+/* Agrees on an ABI with the kernel. */
 static int connect_kernel(struct berth_context *ctx)
 {
 	struct alloc_ucontext_cmd cmd = {
@@ -151,22 +167,30 @@ static int connect_kernel(struct berth_context *ctx)
 				  sizeof(resp));
 	if (ret)
 		return ret;
-	if (resp.drv.abi != BERTH_ABI_VERSION)
-		return EPROTO;
-	ctx->null_lkey = resp.drv.null_lkey;
-
-	ctx->doorbell_fd = berth_open_doorbell(&ctx->vctx.context);
-	if (ctx->doorbell_fd < 0)
-		return errno;
-	return 0;
+	return use_context(ctx, &resp.drv);
 }
 
-static struct verbs_context *alloc_context(struct ibv_device *ibdev, int cmd_fd, void *private_data)
+/* The same for a context that somebody else made. */
+static int join_kernel(struct berth_context *ctx)
+{
+	struct berth_alloc_ucontext_resp resp;
+	uint64_t core_support;
+	int ret;
+
+	ret = berth_query_context(&ctx->vctx.context, &core_support, &resp);
+	if (ret)
+		return ret;
+	container_of(ctx->vctx.context.device, struct verbs_device, device)->core_support = core_support;
+	return use_context(ctx, &resp);
+}
+
+/* Takes cmd_fd over, on failure as well. */
+static struct verbs_context *make_context(struct ibv_device *ibdev, int cmd_fd,
+					  int (*to_kernel)(struct berth_context *ctx))
 {
 	struct berth_context *ctx;
 	int ret;
 
-	(void)private_data;
 	ctx = verbs_init_and_alloc_context(ibdev, cmd_fd, ctx, vctx, BERTH_DRIVER_ID);
 	if (!ctx)
 		return NULL;
@@ -175,7 +199,7 @@ static struct verbs_context *alloc_context(struct ibv_device *ibdev, int cmd_fd,
 	ctx->single_threaded = env_is_set("BERTH_SINGLE_THREADED");
 	pthread_mutex_init(&ctx->qp_table_lock, NULL);
 
-	ret = connect_kernel(ctx);
+	ret = to_kernel(ctx);
 	if (ret) {
 		free_context(&ctx->vctx.context);
 		errno = ret;
@@ -184,6 +208,17 @@ static struct verbs_context *alloc_context(struct ibv_device *ibdev, int cmd_fd,
 
 	verbs_set_ops(&ctx->vctx, &context_ops);
 	return &ctx->vctx;
+}
+
+static struct verbs_context *alloc_context(struct ibv_device *ibdev, int cmd_fd, void *private_data)
+{
+	(void)private_data;
+	return make_context(ibdev, cmd_fd, connect_kernel);
+}
+
+static struct verbs_context *import_context(struct ibv_device *ibdev, int cmd_fd)
+{
+	return make_context(ibdev, cmd_fd, join_kernel);
 }
 
 static struct verbs_device *alloc_device(struct verbs_sysfs_dev *sysfs_dev)
@@ -215,6 +250,7 @@ static const struct verbs_device_ops berth_device_ops = {
 	.alloc_device = alloc_device,
 	.uninit_device = uninit_device,
 	.alloc_context = alloc_context,
+	.import_context = import_context,
 };
 
 PROVIDER_DRIVER(berth, berth_device_ops);

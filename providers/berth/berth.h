@@ -219,6 +219,10 @@ int berth_ring_doorbell(int fd, uint32_t what);
 int berth_alloc_dm_handle(struct ibv_context *ibctx, uint64_t length, uint32_t log_align,
 			  uint32_t *handle, uint64_t *mmap_offset);
 int berth_free_dm_handle(struct ibv_context *ibctx, uint32_t handle);
+int berth_query_context(struct ibv_context *ibctx, uint64_t *core_support,
+			struct berth_alloc_ucontext_resp *resp);
+int berth_query_pd(struct ibv_context *ibctx, uint32_t handle);
+int berth_query_dm(struct ibv_context *ibctx, uint32_t handle, struct berth_dm_query_resp *resp);
 int berth_reg_dm(struct ibv_pd *ibpd, uint32_t dm, uint64_t offset, uint64_t length,
 		 unsigned int access, struct ibv_mr *mr);
 
@@ -246,6 +250,9 @@ int berth_dereg_mr(struct verbs_mr *vmr);
 
 /* dm.c */
 struct ibv_dm *berth_alloc_dm(struct ibv_context *ibctx, struct ibv_alloc_dm_attr *attr);
+struct ibv_dm *berth_dm_map(struct ibv_context *ibctx, uint32_t handle, size_t length,
+			    uint64_t offset);
+void berth_dm_unmap(struct ibv_dm *ibdm);
 int berth_free_dm(struct ibv_dm *ibdm);
 struct ibv_mr *berth_reg_dm_mr(struct ibv_pd *ibpd, struct ibv_dm *ibdm, uint64_t offset,
 			       size_t length, unsigned int access);
@@ -277,6 +284,14 @@ int berth_modify_srq(struct ibv_srq *ibsrq, struct ibv_srq_attr *attr, int attr_
 int berth_query_srq(struct ibv_srq *ibsrq, struct ibv_srq_attr *attr);
 int berth_destroy_srq(struct ibv_srq *ibsrq);
 
+/* import.c */
+struct ibv_pd *berth_import_pd(struct ibv_context *ibctx, uint32_t handle);
+void berth_unimport_pd(struct ibv_pd *ibpd);
+struct ibv_mr *berth_import_mr(struct ibv_pd *ibpd, uint32_t handle);
+void berth_unimport_mr(struct ibv_mr *ibmr);
+struct ibv_dm *berth_import_dm(struct ibv_context *ibctx, uint32_t handle);
+void berth_unimport_dm(struct ibv_dm *ibdm);
+
 /* qp.c */
 struct ibv_qp *berth_create_qp(struct ibv_pd *ibpd, struct ibv_qp_init_attr *attr);
 struct ibv_qp *berth_create_qp_ex(struct ibv_context *ibctx, struct ibv_qp_init_attr_ex *attr);
@@ -293,6 +308,11 @@ int berth_destroy_qp(struct ibv_qp *ibqp);
 	 IBV_QP_EX_WITH_ATOMIC_CMP_AND_SWP | IBV_QP_EX_WITH_ATOMIC_FETCH_AND_ADD | \
 	 IBV_QP_EX_WITH_LOCAL_INV | IBV_QP_EX_WITH_BIND_MW |		\
 	 VERBS_QP_EX_WITH_ATOMIC_WRITE)
+
+#define BERTH_UC_SEND_OPS						\
+	(IBV_QP_EX_WITH_RDMA_WRITE | IBV_QP_EX_WITH_RDMA_WRITE_WITH_IMM |	\
+	 IBV_QP_EX_WITH_SEND | IBV_QP_EX_WITH_SEND_WITH_IMM |		\
+	 IBV_QP_EX_WITH_LOCAL_INV | IBV_QP_EX_WITH_BIND_MW)
 
 #define BERTH_UD_SEND_OPS	(IBV_QP_EX_WITH_SEND | IBV_QP_EX_WITH_SEND_WITH_IMM)
 

@@ -50,57 +50,79 @@ static int memcpy_from_dm(void *to, struct ibv_dm *ibdm, uint64_t offset, size_t
 	return 0;
 }
 
-struct ibv_dm *berth_alloc_dm(struct ibv_context *ibctx, struct ibv_alloc_dm_attr *attr)
+/**
+ * berth_dm_map - an object for device memory that the kernel has
+ * @ibctx: its context
+ * @handle: its number there
+ * @length: bytes
+ * @offset: where the context's descriptor maps it
+ *
+ * Return: the object, for berth_dm_unmap(), or NULL and errno.
+ */
+struct ibv_dm *berth_dm_map(struct ibv_context *ibctx, uint32_t handle, size_t length, uint64_t offset)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
-	struct berth_dm *dm;
-	uint64_t offset;
+	struct berth_dm *dm = calloc(1, sizeof(*dm));
 	void *map;
+
+	if (!dm)
+		return NULL;
+	dm->length = length;
+	dm->map_size = (length + page - 1) & ~(page - 1);
+	map = mmap(NULL, dm->map_size, PROT_READ | PROT_WRITE, MAP_SHARED, ibctx->cmd_fd, offset);
+	if (map == MAP_FAILED) {
+		free(dm);
+		return NULL;
+	}
+	dm->map = map;
+	dm->dm.context = ibctx;
+	dm->dm.handle = handle;
+	dm->dm.memcpy_to_dm = memcpy_to_dm;
+	dm->dm.memcpy_from_dm = memcpy_from_dm;
+	return &dm->dm;
+}
+
+/** berth_dm_unmap - forget the object; the memory in the kernel stays. */
+void berth_dm_unmap(struct ibv_dm *ibdm)
+{
+	struct berth_dm *dm = to_bdm(ibdm);
+
+	munmap(dm->map, dm->map_size);
+	free(dm);
+}
+
+struct ibv_dm *berth_alloc_dm(struct ibv_context *ibctx, struct ibv_alloc_dm_attr *attr)
+{
+	struct ibv_dm *dm;
+	uint64_t offset;
+	uint32_t handle;
 	int ret;
 
 	if (attr->comp_mask) {
 		errno = EINVAL;
 		return NULL;
 	}
-	dm = calloc(1, sizeof(*dm));
-	if (!dm)
+	ret = berth_alloc_dm_handle(ibctx, attr->length, attr->log_align_req, &handle, &offset);
+	if (ret) {
+		errno = ret;
 		return NULL;
-	ret = berth_alloc_dm_handle(ibctx, attr->length, attr->log_align_req, &dm->dm.handle,
-				    &offset);
-	if (ret)
-		goto free_dm;
-	dm->length = attr->length;
-	dm->map_size = (attr->length + page - 1) & ~(page - 1);
-	map = mmap(NULL, dm->map_size, PROT_READ | PROT_WRITE, MAP_SHARED, ibctx->cmd_fd, offset);
-	if (map == MAP_FAILED) {
-		ret = errno;
-		goto free_handle;
 	}
-	dm->map = map;
-	dm->dm.context = ibctx;
-	dm->dm.memcpy_to_dm = memcpy_to_dm;
-	dm->dm.memcpy_from_dm = memcpy_from_dm;
-	return &dm->dm;
-
-free_handle:
-	berth_free_dm_handle(ibctx, dm->dm.handle);
-free_dm:
-	free(dm);
-	errno = ret;
-	return NULL;
+	dm = berth_dm_map(ibctx, handle, attr->length, offset);
+	if (!dm) {
+		ret = errno;
+		berth_free_dm_handle(ibctx, handle);
+		errno = ret;
+	}
+	return dm;
 }
 
 int berth_free_dm(struct ibv_dm *ibdm)
 {
-	struct berth_dm *dm = to_bdm(ibdm);
-	int ret;
+	int ret = berth_free_dm_handle(ibdm->context, ibdm->handle);
 
-	ret = berth_free_dm_handle(ibdm->context, ibdm->handle);
-	if (ret)
-		return ret;
-	munmap(dm->map, dm->map_size);
-	free(dm);
-	return 0;
+	if (!ret)
+		berth_dm_unmap(ibdm);
+	return ret;
 }
 
 struct ibv_mr *berth_reg_dm_mr(struct ibv_pd *ibpd, struct ibv_dm *ibdm, uint64_t offset,

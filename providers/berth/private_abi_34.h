@@ -213,9 +213,9 @@ struct verbs_context_ops {
 	void (*free_context)(struct ibv_context *context);
 	int (*free_dm)(struct ibv_dm *dm);
 	VERBS_UNUSED_OP(get_srq_num);
-	VERBS_UNUSED_OP(import_dm);
-	VERBS_UNUSED_OP(import_mr);
-	VERBS_UNUSED_OP(import_pd);
+	struct ibv_dm *(*import_dm)(struct ibv_context *context, uint32_t dm_handle);
+	struct ibv_mr *(*import_mr)(struct ibv_pd *pd, uint32_t mr_handle);
+	struct ibv_pd *(*import_pd)(struct ibv_context *context, uint32_t pd_handle);
 	VERBS_UNUSED_OP(modify_cq);
 	VERBS_UNUSED_OP(modify_flow_action_esp);
 	int (*modify_qp)(struct ibv_qp *qp, struct ibv_qp_attr *attr, int attr_mask);
@@ -253,9 +253,9 @@ struct verbs_context_ops {
 			size_t length, int access);
 	int (*resize_cq)(struct ibv_cq *cq, int cqe);
 	VERBS_UNUSED_OP(set_ece);
-	VERBS_UNUSED_OP(unimport_dm);
-	VERBS_UNUSED_OP(unimport_mr);
-	VERBS_UNUSED_OP(unimport_pd);
+	void (*unimport_dm)(struct ibv_dm *dm);
+	void (*unimport_mr)(struct ibv_mr *mr);
+	void (*unimport_pd)(struct ibv_pd *pd);
 };
 
 /* ---- contexts ---- */
@@ -319,6 +319,7 @@ int ibv_cmd_reg_mr(struct ibv_pd *pd, void *addr, size_t length, uint64_t hca_va
 int ibv_cmd_rereg_mr(struct verbs_mr *vmr, uint32_t flags, void *addr, size_t length,
 		     uint64_t hca_va, int access, struct ibv_pd *pd, struct ibv_rereg_mr *cmd,
 		     size_t cmd_size, struct ib_uverbs_rereg_mr_resp *resp, size_t resp_size);
+int ibv_cmd_query_mr(struct ibv_pd *pd, struct verbs_mr *vmr, uint32_t mr_handle);
 int ibv_cmd_dereg_mr(struct verbs_mr *vmr);
 int ibv_cmd_advise_mr(struct ibv_pd *pd, enum ib_uverbs_advise_mr_advice advice, uint32_t flags,
 		      struct ibv_sge *sg_list, uint32_t num_sge);
@@ -389,6 +390,9 @@ VERBS_ASSERT_OP(detach_mcast, 38);
 VERBS_ASSERT_OP(destroy_srq, 36);
 VERBS_ASSERT_OP(free_context, 39);
 VERBS_ASSERT_OP(free_dm, 40);
+VERBS_ASSERT_OP(import_dm, 42);
+VERBS_ASSERT_OP(import_mr, 43);
+VERBS_ASSERT_OP(import_pd, 44);
 VERBS_ASSERT_OP(modify_qp, 47);
 VERBS_ASSERT_OP(modify_srq, 49);
 VERBS_ASSERT_OP(poll_cq, 53);
@@ -406,6 +410,9 @@ VERBS_ASSERT_OP(reg_mr, 68);
 VERBS_ASSERT_OP(req_notify_cq, 69);
 VERBS_ASSERT_OP(rereg_mr, 70);
 VERBS_ASSERT_OP(resize_cq, 71);
+VERBS_ASSERT_OP(unimport_dm, 73);
+VERBS_ASSERT_OP(unimport_mr, 74);
+VERBS_ASSERT_OP(unimport_pd, 75);
 #undef VERBS_ASSERT_OP
 static_assert(sizeof(struct verbs_context_ops) == 76 * sizeof(void *), "private ABI 34");
 static_assert(sizeof(struct verbs_match_ent) == 24, "private ABI 34");

@@ -179,6 +179,21 @@ static void qp_reset(struct berth_qp *qp)
 
 /* ---- verbs ---- */
 
+/* What can be sent by a QP of a type, enum ibv_qp_create_send_ops_flags; 0: there is no such QP. */
+static uint64_t qp_send_ops(enum ibv_qp_type type)
+{
+	switch (type) {
+	case IBV_QPT_RC:
+		return BERTH_SEND_OPS;
+	case IBV_QPT_UC:
+		return BERTH_UC_SEND_OPS;
+	case IBV_QPT_UD:
+		return BERTH_UD_SEND_OPS;
+	default:
+		return 0;
+	}
+}
+
 /* 0, or why a QP as in @attr cannot be had. */
 static int qp_check_attr(const struct ibv_qp_init_attr_ex *attr)
 {
@@ -190,11 +205,10 @@ static int qp_check_attr(const struct ibv_qp_init_attr_ex *attr)
 	/* There is none that we know; a program may say so in the long form. */
 	if (attr->comp_mask & IBV_QP_INIT_ATTR_CREATE_FLAGS && attr->create_flags)
 		return EOPNOTSUPP;
-	if (attr->qp_type != IBV_QPT_RC && attr->qp_type != IBV_QPT_UD)
+	if (!qp_send_ops(attr->qp_type))
 		return EOPNOTSUPP;
 	if ((attr->comp_mask & IBV_QP_INIT_ATTR_SEND_OPS_FLAGS) &&
-	    attr->send_ops_flags & ~(uint64_t)(attr->qp_type == IBV_QPT_UD ? BERTH_UD_SEND_OPS :
-									     BERTH_SEND_OPS))
+	    attr->send_ops_flags & ~qp_send_ops(attr->qp_type))
 		return EOPNOTSUPP;
 	if (!attr->send_cq || !attr->recv_cq)
 		return EINVAL;

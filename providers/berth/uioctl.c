@@ -164,6 +164,62 @@ int berth_alloc_dm_handle(struct ibv_context *ibctx, uint64_t length, uint32_t l
 }
 
 /**
+ * berth_query_context - what the kernel said when the context was made
+ * @ibctx: somebody else's context; its number of completion vectors is set
+ * @core_support: receives enum ib_uverbs_core_support
+ * @resp: receives the driver's part
+ *
+ * Return: 0 or an errno.
+ */
+int berth_query_context(struct ibv_context *ibctx, uint64_t *core_support,
+			struct berth_alloc_ucontext_resp *resp)
+{
+	struct uioctl call;
+
+	uioctl_init(&call, UVERBS_OBJECT_DEVICE, UVERBS_METHOD_QUERY_CONTEXT);
+	uioctl_add(&call, UVERBS_ATTR_QUERY_CONTEXT_NUM_COMP_VECTORS, sizeof(ibctx->num_comp_vectors),
+		   (uintptr_t)&ibctx->num_comp_vectors);
+	uioctl_add(&call, UVERBS_ATTR_QUERY_CONTEXT_CORE_SUPPORT, sizeof(*core_support),
+		   (uintptr_t)core_support);
+	uioctl_add(&call, BERTH_ATTR_QUERY_CONTEXT_RESP, sizeof(*resp), (uintptr_t)resp);
+	return uioctl_call(ibctx, &call);
+}
+
+/**
+ * berth_query_pd - whether a protection domain is there
+ * @ibctx: the context
+ * @handle: its number
+ *
+ * Return: 0 or an errno; ENOENT: there is none.
+ */
+int berth_query_pd(struct ibv_context *ibctx, uint32_t handle)
+{
+	struct uioctl call;
+
+	uioctl_init(&call, UVERBS_OBJECT_PD, BERTH_METHOD_PD_QUERY);
+	uioctl_add_handle(&call, BERTH_ATTR_PD_QUERY_HANDLE, handle);
+	return uioctl_call(ibctx, &call);
+}
+
+/**
+ * berth_query_dm - length and place of device memory
+ * @ibctx: the context
+ * @handle: its number
+ * @resp: receives them
+ *
+ * Return: 0 or an errno; ENOENT: there is none.
+ */
+int berth_query_dm(struct ibv_context *ibctx, uint32_t handle, struct berth_dm_query_resp *resp)
+{
+	struct uioctl call;
+
+	uioctl_init(&call, UVERBS_OBJECT_DM, BERTH_METHOD_DM_QUERY);
+	uioctl_add_handle(&call, BERTH_ATTR_DM_QUERY_HANDLE, handle);
+	uioctl_add(&call, BERTH_ATTR_DM_QUERY_RESP, sizeof(*resp), (uintptr_t)resp);
+	return uioctl_call(ibctx, &call);
+}
+
+/**
  * berth_free_dm_handle - free device memory
  * @ibctx: the context
  * @handle: of berth_alloc_dm_handle()

@@ -338,6 +338,100 @@ static int case_overflow(struct kv_pair *p)
 	return 0;
 }
 
+static int atomic_write(struct kv_end *e, struct kv_wait *w, u64 addr, u32 rkey, u32 len, int flags)
+{
+	/* In two pieces: the word is gathered like any other payload. */
+	struct ib_sge sge[2] = {
+		{ .addr = (uintptr_t)e->flat, .length = 3, .lkey = e->pd->local_dma_lkey },
+		{ .addr = (uintptr_t)e->flat + 3, .length = len - 3,
+		  .lkey = e->pd->local_dma_lkey },
+	};
+	struct ib_rdma_wr wr = {
+		.wr = { .opcode = IB_WR_ATOMIC_WRITE, .sg_list = sge, .num_sge = 2,
+			.send_flags = flags },
+		.remote_addr = addr,
+		.rkey = rkey,
+	};
+
+	return send_simple(e, w, &wr.wr);
+}
+
+/* One word, at offset 8 + @at in the pages; all else stays what it was. */
+static int write_word(struct kv_pair *p, u8 *want, size_t at, int flags)
+{
+	struct kv_wait w;
+
+	kv_fill(p->b.flat, sizeof(u64), at + 1);
+	CHECK("post", !atomic_write(&p->b, &w, p->a.mr->iova + at, p->a.mr->rkey, sizeof(u64),
+				   flags));
+	EXPECT(&p->b, &w, IB_WC_SUCCESS);
+	CHECK("opcode", w.wc.opcode == IB_WC_ATOMIC_WRITE);
+	memcpy(want + 8 + at, p->b.flat, sizeof(u64));
+	return kv_check_pages(&p->a, 0, want, KV_BYTES);
+}
+
+static int case_atomic_write(struct kv_pair *p)
+{
+	struct kv_wait w;
+	int err = 0, i;
+	u8 *want;
+
+	CHECK("post", !register_pages(&p->a, 8, &w));
+	EXPECT(&p->a, &w, IB_WC_SUCCESS);
+	want = kzalloc(KV_BYTES, GFP_KERNEL);
+	CHECK("memory", want);
+	for (i = 0; i < 200 && !err; i++)
+		err = write_word(p, want, i * 1031 % (KV_BYTES / 8 - 1) * 8,
+				 i % 2 ? IB_SEND_INLINE : 0);
+	kfree(want);
+	return err;
+}
+
+/* A word that cannot be: the request fails, and no byte of the pages is written. */
+static int no_word(struct kv_pair *p, u64 off, u32 rkey, u32 len, int status)
+{
+	struct kv_wait w;
+	u8 *zeros;
+	int err;
+
+	memset(p->b.flat, 0x55, KV_BYTES);
+	CHECK("post", !atomic_write(&p->b, &w, p->a.mr->iova + off, rkey, len, 0));
+	EXPECT(&p->b, &w, status);
+	zeros = kzalloc(KV_BYTES, GFP_KERNEL);
+	CHECK("memory", zeros);
+	err = kv_check_pages(&p->a, 0, zeros, KV_BYTES);
+	kfree(zeros);
+	return err;
+}
+
+static int case_word_misaligned(struct kv_pair *p)
+{
+	struct kv_wait w;
+
+	CHECK("post", !register_pages(&p->a, 0, &w));
+	EXPECT(&p->a, &w, IB_WC_SUCCESS);
+	return no_word(p, 4, p->a.mr->rkey, sizeof(u64), IB_WC_REM_INV_REQ_ERR);
+}
+
+static int case_word_length(struct kv_pair *p)
+{
+	struct kv_wait w;
+
+	CHECK("post", !register_pages(&p->a, 0, &w));
+	EXPECT(&p->a, &w, IB_WC_SUCCESS);
+	return no_word(p, 0, p->a.mr->rkey, 2 * sizeof(u64), IB_WC_LOC_LEN_ERR);
+}
+
+static int case_word_old_key(struct kv_pair *p)
+{
+	u32 old = p->a.mr->rkey;
+	struct kv_wait w;
+
+	CHECK("post", !register_pages(&p->a, 0, &w));
+	EXPECT(&p->a, &w, IB_WC_SUCCESS);
+	return no_word(p, 0, old, sizeof(u64), IB_WC_REM_ACCESS_ERR);
+}
+
 /* What the device does not do is refused. */
 static int case_refused(struct kv_pair *p)
 {
@@ -373,6 +467,10 @@ static const struct {
 	{ "drain-softirq", case_drain, IB_POLL_SOFTIRQ },
 	{ "drain-direct", case_drain, IB_POLL_DIRECT },
 	{ "overflow", case_overflow, IB_POLL_WORKQUEUE },
+	{ "atomic-write", case_atomic_write, IB_POLL_SOFTIRQ },
+	{ "word-misaligned", case_word_misaligned, IB_POLL_WORKQUEUE },
+	{ "word-length", case_word_length, IB_POLL_WORKQUEUE },
+	{ "word-old-key", case_word_old_key, IB_POLL_DIRECT },
 	{ "refused", case_refused, IB_POLL_WORKQUEUE },
 };
 

@@ -10,7 +10,7 @@
 set -uo pipefail
 # shellcheck source=tests/verbs/guest-lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"
-need_programs rc_data rc_atomic rc_atomic_write ud_data
+need_programs rc_data rc_atomic rc_atomic_write ud_data uc_data
 cleanup() {
 	no_dev rxe9 || rdma link delete rxe9
 	link_down
@@ -60,4 +60,8 @@ datagrams=(--filter 'ud/lengths/host/wire' --filter 'ud/lengths/ipv6/wire' --fil
 	--filter 'ud/pieces/wire' --filter 'ud/inline/wire' --filter 'ud/batch/wire' --filter 'ud/answer/wire')
 run_verbs_as ud/ 'rxe/datagrams/receives/' ud_data --dev bt0 --peer rxe9 "${datagrams[@]}"
 run_verbs_as ud/ 'rxe/datagrams/sends/' ud_data --dev rxe9 --peer bt0 "${datagrams[@]}"
+unreliable=(--filter 'uc/*/host-host/wire' --filter 'uc/*/mtu/1024/wire' --filter 'uc/send/ipv6/wire'
+	--filter 'uc/lossy/wire')
+run_verbs_as uc/ 'rxe/unreliable/receives/' uc_data --dev bt0 --peer rxe9 "${unreliable[@]}" --filter 'uc/write/bar-host/wire'
+run_verbs_as uc/ 'rxe/unreliable/sends/' uc_data --dev rxe9 --peer bt0 "${unreliable[@]}" --filter 'uc/write/host-bar/wire'
 exit $failed

@@ -12,50 +12,19 @@ need_programs rc_data rc_wire
 trap link_down EXIT
 modprobe -q sch_netem || { skip bad_wire/netem "this kernel has no netem"; exit 0; }
 
-mac() { ip -n "$1" -br link show "$2" | awk '{ print $3 }'; }
-
-# netem treats a super-packet as one packet: have them cut before. And no neighbour discovery over a bad wire.
-setup() {
-	local ns dev
-	link_up && devs_up || return 1
-	while read -r ns dev; do
-		ip netns exec "$ns" ethtool -K "$dev" tx-udp-segmentation off tx-gso-list off || return 1
-	done <<<$'ta tva\ntb tvb'
-	neighbours
-}
-neighbours() {
-	ip -n ta neigh replace 10.78.0.2 lladdr "$(mac tb tvb)" dev tva nud permanent
-	ip -n tb neigh replace 10.78.0.1 lladdr "$(mac ta tva)" dev tvb nud permanent
-}
-
-netem() {
-	tc -n ta qdisc replace dev tva root netem limit 10000 "$@" &&
-		tc -n tb qdisc replace dev tvb root netem limit 10000 "$@"
-}
-no_netem() {
-	tc -n ta qdisc del dev tva root
-	tc -n tb qdisc del dev tvb root
-}
-
 # Requests asked for again, packets that came twice, too early or spoilt: by either device.
-trouble() {
-	local d
-	for d in bt0 bt1; do
-		rdma statistic show link $d/1 | tr ' ' '\n' |
-			grep -A1 -xE 'retransmits|rx_duplicate|rx_out_of_order|rx_bad_icrc' | grep '^[0-9]'
-	done | awk '{ n += $1 } END { print n + 0 }'
-}
+trouble() { counters retransmits rx_duplicate rx_out_of_order rx_bad_icrc; }
 
 # matrix NAME NETEM-OPTIONS...
 matrix() {
 	local name=$1 before
 	shift
-	netem "$@" || { fail "bad_wire/$name" "tc refused $*"; return; }
+	bad_wire "$@" || { fail "bad_wire/$name" "tc refused $*"; return; }
 	before=$(trouble)
 	run_verbs_as '' "bad_wire/$name/" rc_data --dev bt0 --peer bt1 --ack-timeout 12 --filter 'ipv6/*/wire' \
 		--filter 'data/write/wire/host-host' --filter 'data/read/wire/host-host' --filter 'data/send_imm/wire/host-host'
 	happened[$name]=$(($(trouble) - before))
-	no_netem
+	good_wire
 }
 
 declare -A happened
@@ -101,13 +70,13 @@ goodput() {
 
 speed() {
 	local without with before
-	netem delay 0ms
+	bad_wire delay 0ms
 	without=$(goodput)
-	netem loss 1%
+	bad_wire loss 1%
 	before=$(trouble)
 	with=$(goodput)
 	before=$(($(trouble) - before))
-	no_netem
+	good_wire
 	echo "64 KiB WRITEs: $without bytes/s without loss, $with with 1 % lost each way, $before troubles"
 	if ((before > 0 && without > 0 && 2 * with >= without)); then
 		pass "bad_wire/goodput_at_1_percent"
@@ -116,7 +85,7 @@ speed() {
 	fi
 }
 
-setup || { fail bad_wire/setup "no link of our own"; exit 1; }
+bad_link_up || { fail bad_wire/setup "no link of our own"; exit 1; }
 before=$(census bt0 bt1)
 case ${1:-all} in
 all)	all_kinds ;&

@@ -82,6 +82,8 @@ host_memory() {
 	check ib_write_bw-wire-1-byte /usr/bin/ib_write_bw wire 1 -s 1 -n 20
 	check ib_send_bw-wire-events /usr/bin/ib_send_bw wire 4096 -s 4096 -n 50 -e
 	check ib_send_bw-wire-both-ways /usr/bin/ib_send_bw wire 65536 -s 65536 -n 50 -b
+	check ib_write_bw-local-uc /usr/bin/ib_write_bw local 65536 -s 65536 -n 50 -c UC
+	check ib_send_lat-wire-uc /usr/bin/ib_send_lat wire 4096 -s 4096 -n 50 -c UC
 	check ib_write_bw-wire-post-list /usr/bin/ib_write_bw wire 64 -s 64 -n 160 -l 16
 }
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 # rdma-core's and iproute2's own tools over berth, in the guest of ./run vm: ibv_devinfo,
-# ibv_rc_pingpong, rdma. Prints "PASS case" or "FAIL case: why"; exit status 1 if one failed.
+# ibv_rc_pingpong, ibv_uc_pingpong, rdma. Prints "PASS case" or "FAIL case: why"; exit status 1 if one failed.
 #
 #	netns a: va 10.77.0.1, fd77::1 berth0  ---- veth ----  netns b: vb 10.77.0.2, fd77::2 berth1
 set -uo pipefail
@@ -45,6 +45,7 @@ gid_index() {
 }
 
 port=19000
+program=ibv_rc_pingpong
 # pingpong NAME SERVER-NETNS SERVER-DEVICE SERVER-GID SERVER-IP CLIENT-DEVICE CLIENT-GID ARGUMENTS…
 # -c has the server check the data it gets. Its own connection is over IPv4 whatever the GID.
 pingpong() {
@@ -55,10 +56,10 @@ pingpong() {
 		fail "$name" "no RoCE v2 GID of the address"
 		return
 	fi
-	(perf_exec "$sns" timeout "$limit" ibv_rc_pingpong -d "$sdev" -g "$sgid" -p $port -c -n 200 "$@") >"$dir/server" 2>&1 &
+	(perf_exec "$sns" timeout "$limit" $program -d "$sdev" -g "$sgid" -p $port -c -n 200 "$@") >"$dir/server" 2>&1 &
 	server=$!
 	perf_listening $port $server || true
-	(perf_exec a timeout "$limit" ibv_rc_pingpong -d "$cdev" -g "$cgid" -p $port -c -n 200 "$@" "$sip") >"$dir/client" 2>&1 || crc=$?
+	(perf_exec a timeout "$limit" $program -d "$cdev" -g "$cgid" -p $port -c -n 200 "$@" "$sip") >"$dir/client" 2>&1 || crc=$?
 	[[ $crc -eq 0 ]] || { sleep 0.5; kill $server 2>/dev/null; }
 	wait $server || src=$?
 	if [[ $crc -eq 0 && $src -eq 0 ]] && grep -q '200 iters in' "$dir/client" &&
@@ -107,4 +108,7 @@ pingpong pingpong-wire-ipv6-local a berth0 "$a6" 10.77.0.1 berth0 "$a6" -e
 pingpong pingpong-wire-256 b berth1 "$b4" 10.77.0.2 berth0 "$a4" -m 256 -s 10000
 pingpong pingpong-wire-large b berth1 "$b4" 10.77.0.2 berth0 "$a4" -s 1000003
 pingpong pingpong-wire-1-byte b berth1 "$b4" 10.77.0.2 berth0 "$a4" -s 1
+program=ibv_uc_pingpong
+pingpong uc-pingpong-local a berth0 "$a4" 10.77.0.1 berth0 "$a4"
+pingpong uc-pingpong-wire-events b berth1 "$b4" 10.77.0.2 berth0 "$a4" -e -s 10000
 exit $failed

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
-# Kernel verbs by a module that uses them as a kernel consumer does: fast registration, every kind of CQ, drain, what
-# has to be refused; on one device (local path) and between two (packets); a device that goes while it is used.
+# Kernel verbs by a module that uses them as a kernel consumer does: fast registration, every kind of CQ, drain,
+# ATOMIC WRITE, what has to be refused; on one device (local path) and between two (packets); a device that goes while it is used.
 # Runs in the guest.
 set -uo pipefail
 # shellcheck source=tests/verbs/guest-lib.sh
@@ -23,7 +23,8 @@ kernel_case() {
 
 before=$(census berth0 berth1)
 for c in cycles unregistered invalidated given-back old-key bounds twice poll-direct poll-softirq poll-workqueue \
-	poll-unbound drain-workqueue drain-softirq drain-direct overflow refused; do
+	poll-unbound drain-workqueue drain-softirq drain-direct overflow atomic-write word-misaligned \
+	word-length word-old-key refused; do
 	kernel_case "kverbs/local/$c" "$c" berth0 berth0
 	kernel_case "kverbs/wire/$c" "$c" berth0 berth1
 done

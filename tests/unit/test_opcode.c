@@ -53,8 +53,20 @@ static const struct expectation expected[] = {
 	{ 0x16, 16, SEND,   "v",  "q>Pc" },
 	{ 0x17, 16, SEND,   "v",  "q<>pc" },
 	{ 0x1d, 28, ATOMIC, "r",  "q<>P" },
-	{ 0x64, 20, SEND,   "d",  "q<>pcu" },
-	{ 0x65, 24, SEND,   "di", "q<>pcu" },
+	{ 0x20, 12, SEND,   "",   "q<P" },
+	{ 0x21, 12, SEND,   "",   "qP" },
+	{ 0x22, 12, SEND,   "",   "q>Pc" },
+	{ 0x23, 16, SEND,   "i",  "q>Pc" },
+	{ 0x24, 12, SEND,   "",   "q<>pc" },
+	{ 0x25, 16, SEND,   "i",  "q<>pc" },
+	{ 0x26, 28, WRITE,  "r",  "q<P" },
+	{ 0x27, 12, WRITE,  "",   "qP" },
+	{ 0x28, 12, WRITE,  "",   "q>P" },
+	{ 0x29, 16, WRITE,  "i",  "q>Pc" },
+	{ 0x2a, 28, WRITE,  "r",  "q<>p" },
+	{ 0x2b, 32, WRITE,  "ri", "q<>pc" },
+	{ 0x64, 20, SEND,   "d",  "q<>pc" },
+	{ 0x65, 24, SEND,   "di", "q<>pc" },
 };
 
 static u16 flags_of(const char *letters)
@@ -65,7 +77,6 @@ static u16 flags_of(const char *letters)
 		{ 'v', BERTH_OP_IETH }, { 'q', BERTH_OP_REQUEST }, { 's', BERTH_OP_RESPONSE },
 		{ '<', BERTH_OP_START }, { '>', BERTH_OP_END }, { 'p', BERTH_OP_PAYLOAD },
 		{ 'P', BERTH_OP_PAYLOAD | BERTH_OP_FILLED }, { 'c', BERTH_OP_RECV },
-		{ 'u', BERTH_OP_UD },
 	};
 	u16 flags = 0;
 
@@ -96,6 +107,7 @@ static void opcode_find__every_value(void **state)
 		}
 		assert_non_null(op);
 		assert_int_equal(op->value, v);
+		assert_int_equal(berth_opcode_service(op), v / 32);
 		assert_int_equal(op->hdr_len, e->hdr_len);
 		assert_int_equal(op->class, e->class);
 		assert_int_equal(op->flags, flags_of(e->headers) | flags_of(e->rest));

@@ -18,6 +18,7 @@
 #include "xfer.h"
 
 #define INNOCENT_BYTES	(64 * 1024)
+#define INNOCENT_BUFS	3
 
 struct fuzz_config fuzz_cfg;
 
@@ -26,6 +27,7 @@ static uint64_t state, begin_ms;
 /* Shared with the innocent. */
 static struct innocent {
 	volatile uint32_t qpn[INNOCENT_QPS];
+	struct innocent_region region[INNOCENT_BUFS];
 	volatile bool ready, stop;
 	volatile unsigned long rounds;
 } *innocent;
@@ -136,6 +138,11 @@ static void innocent_round(struct vt_pair *p, struct vt_buf *src, struct vt_buf 
 	xfer_run(&p->a, &p->b, &x);
 }
 
+static void tell_region(int i, const struct vt_buf *buf)
+{
+	innocent->region[i] = (struct innocent_region){ buf->iova, buf->mr->rkey };
+}
+
 /* One pair across the wire, one on a device. Does not return. */
 static void innocent_main(void)
 {
@@ -149,6 +156,9 @@ static void innocent_main(void)
 
 	wire = vt_pair_new(da, db, &o);
 	local = vt_pair_new(da, da, &o);
+	tell_region(0, a);
+	tell_region(1, b);
+	tell_region(2, c);
 	innocent->qpn[0] = wire->a.qp->qp_num;
 	innocent->qpn[1] = wire->b.qp->qp_num;
 	innocent->qpn[2] = local->a.qp->qp_num;
@@ -188,6 +198,11 @@ void innocent_start(void)
 const uint32_t *innocent_qpns(void)
 {
 	return (const uint32_t *)innocent->qpn;
+}
+
+const struct innocent_region *innocent_region(uint32_t i)
+{
+	return &innocent->region[i % INNOCENT_BUFS];
 }
 
 void innocent_check(void)

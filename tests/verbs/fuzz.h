@@ -46,6 +46,15 @@ void innocent_start(void);
 /** innocent_qpns() - The numbers of its QPs: never a packet that is rightly theirs. */
 const uint32_t *innocent_qpns(void);
 
+/* Memory of the innocent and the key to it, which nobody else may use. */
+struct innocent_region {
+	uint64_t addr;
+	uint32_t key;
+};
+
+/** innocent_region() - One of them, whatever @i is. */
+const struct innocent_region *innocent_region(uint32_t i);
+
 /** innocent_check() - Fail the case unless it lives and has done a round since the last check. */
 void innocent_check(void);
 

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "fuzz_frame.h"
+#include "vt_ud.h"
 
 #define ETH	14
 #define UDP	8
@@ -96,10 +97,34 @@ void road_open(struct frame_road *road, int side, struct vt_dev *da, struct vt_d
 
 	close(socket_in(&ends[side], road->dmac));
 	road->fd = socket_in(&ends[!side], road->smac);
-	for (int v6 = 0; v6 < 2; v6++)
+	for (int v6 = 0; v6 < 2; v6++) {
 		CHECK(vt_find_gid(to, v6, &road->dgid[v6]) >= 0 &&
 		      vt_find_gid(from, v6, &road->sgid[v6]) >= 0, "a device has no IPv%d GID",
 		      v6 ? 6 : 4);
+		road->group[v6] = ud_group(v6, FRAME_GROUP);
+	}
+}
+
+static const union ibv_gid *destination(const struct frame_road *road, const struct frame_opts *o)
+{
+	return o->group ? &road->group[o->v6] : &road->dgid[o->v6];
+}
+
+static void put_dmac(uint8_t *p, const struct frame_road *road, const struct frame_opts *o)
+{
+	static const uint8_t v4[3] = { 0x01, 0x00, 0x5e }, v6[2] = { 0x33, 0x33 };
+	const uint8_t *group = road->group[o->v6].raw;
+
+	memcpy(p, road->dmac, 6);
+	if (!o->group)
+		return;
+	memcpy(p + 2, group + 12, 4);
+	if (o->v6) {
+		memcpy(p, v6, sizeof(v6));
+	} else {
+		memcpy(p, v4, sizeof(v4));
+		p[3] = group[13] & 0x7f;
+	}
 }
 
 static size_t put_ipv4(uint8_t *p, const struct frame_road *road, const struct frame_opts *o,
@@ -115,7 +140,7 @@ static size_t put_ipv4(uint8_t *p, const struct frame_road *road, const struct f
 	p[8] = o->ttl ? o->ttl : 64;
 	p[9] = IPPROTO_UDP;
 	memcpy(p + 12, road->sgid[0].raw + 12, 4);
-	memcpy(p + 16, road->dgid[0].raw + 12, 4);
+	memcpy(p + 16, destination(road, o)->raw + 12, 4);
 	if (o->foreign)
 		p[15] ^= 0x40;
 	memset(p + 20, 1, ihl - 20);	/* no operation */
@@ -132,7 +157,7 @@ static size_t put_ipv6(uint8_t *p, const struct frame_road *road, const struct f
 	p[6] = IPPROTO_UDP;
 	p[7] = o->ttl ? o->ttl : 64;
 	memcpy(p + 8, road->sgid[1].raw, 16);
-	memcpy(p + 24, road->dgid[1].raw, 16);
+	memcpy(p + 24, destination(road, o), 16);
 	if (o->foreign)
 		p[23] ^= 0x40;
 	return 40;
@@ -249,7 +274,7 @@ void frame_send(struct frame_road *road, const struct frame_opts *o, const uint8
 	size_t segs = o->gso ? (len + o->gso - 5) / (o->gso - 4U) : 1;
 	size_t udp_len = UDP + len + (o->icrc == ICRC_NONE ? 0 : 4 * (segs ? segs : 1)), total;
 
-	memcpy(frame, road->dmac, 6);
+	put_dmac(frame, road, o);
 	memcpy(frame + 6, road->smac, 6);
 	put16(frame + 12, o->v6 ? ETH_P_IPV6 : ETH_P_IP);
 	if (o->v6)

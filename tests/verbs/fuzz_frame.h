@@ -6,12 +6,14 @@
 #include "vtest.h"
 
 #define FRAME_MAX	66000
+#define FRAME_GROUP	0x44	/* see ud_group() */
 
 /* From one end of the link to the other. */
 struct frame_road {
 	int fd;			/* packet socket at the sending netdev, with a virtio header */
 	uint8_t smac[6], dmac[6];
 	union ibv_gid sgid[2], dgid[2];	/* [0]: IPv4, [1]: IPv6 */
+	union ibv_gid group[2];		/* where frame_opts.group goes */
 };
 
 enum frame_icrc { ICRC_GOOD, ICRC_BAD, ICRC_NONE };
@@ -20,6 +22,7 @@ enum frame_icrc { ICRC_GOOD, ICRC_BAD, ICRC_NONE };
 struct frame_opts {
 	bool v6;
 	enum frame_icrc icrc;
+	bool group;		/* to the group, not to the device */
 	bool foreign;		/* source address of nobody */
 	bool udp_sum, bad_udp_sum;
 	bool bad_ip_sum;

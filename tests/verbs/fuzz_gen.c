@@ -40,6 +40,7 @@ struct fuzz_pkt {
 	uint8_t syndrome, resv;
 	uint32_t msn;
 	uint32_t payload;			/* bytes */
+	bool group;				/* to whoever is attached */
 };
 
 static uint8_t *put(uint8_t *p, uint64_t v, int bytes)
@@ -79,11 +80,42 @@ static size_t lay_out(const struct fuzz_pkt *k, uint8_t *out)
 	return (size_t)(p - out);
 }
 
+/* Through a window, at device memory, or by the key of somebody who has nothing to do with it. */
+static void aim_aside(struct fuzz_world *w, const struct victim *v, struct fuzz_pkt *k, uint32_t len)
+{
+	struct field_aim at = field_aim(&w->field[v->side]);
+
+	if (fuzz_odds(10)) {
+		const struct innocent_region *theirs = innocent_region(fuzz_below(8));
+
+		k->rkey = theirs->key;
+		k->va = theirs->addr;
+		return;
+	}
+	k->rkey = at.key;
+	k->va = at.addr + (len < at.size ? fuzz_below(at.size - len) : 0);
+	if (fuzz_odds(10))
+		k->va = at.addr - 1 - fuzz_below(16);
+	else if (fuzz_odds(10))
+		k->va = at.addr + at.size - fuzz_below(16);
+}
+
+static uint32_t key_to_end(struct fuzz_world *w, const struct victim *v)
+{
+	if (fuzz_odds(30))
+		return w->secret_mr[v->side]->rkey;
+	if (fuzz_odds(40))
+		return field_aim(&w->field[v->side]).key;
+	if (fuzz_odds(20))
+		return innocent_region(fuzz_below(8))->key;
+	return fuzz_odds(50) ? w->readonly[v->side]->mr->rkey : (uint32_t)fuzz_rnd();
+}
+
 /* A key and an address: most often such that the request is granted. */
 static void aim(struct fuzz_world *w, const struct victim *v, struct fuzz_pkt *k, uint32_t len)
 {
 	struct vt_buf *to = w->target[v->side];
-	uint32_t what = fuzz_below(20);
+	uint32_t what = fuzz_below(26);
 
 	if (what == 0)
 		to = w->readonly[v->side];
@@ -102,11 +134,12 @@ static void aim(struct fuzz_world *w, const struct victim *v, struct fuzz_pkt *k
 		k->va = fuzz_odd();
 	} else if (what == 6) {
 		k->rkey ^= 1U << fuzz_below(32);
+	} else if (what >= 20) {
+		aim_aside(w, v, k, len);
 	}
 	if (fuzz_odds(50))
 		k->va &= ~7ULL;
-	k->inv = fuzz_odds(30) ? w->secret_mr[v->side]->rkey :
-		 fuzz_odds(50) ? w->readonly[v->side]->mr->rkey : (uint32_t)fuzz_rnd();
+	k->inv = key_to_end(w, v);
 }
 
 static struct fuzz_pkt to_victim(const struct victim *v)
@@ -213,6 +246,9 @@ static uint32_t gen_responses(struct fuzz_world *w, const struct victim *v, stru
 		k[i].orig = fuzz_rnd();
 		if (k[i].opcode != ACK && k[i].opcode != ATOMIC_ACK)
 			k[i].payload = fuzz_odds(60) ? v->mtu : fuzz_below(v->mtu + 1);
+		/* As the answer to an ATOMIC WRITE. */
+		if (k[i].opcode == READ_ONLY && fuzz_odds(50))
+			k[i].payload = 0;
 		psn += fuzz_odds(70) ? 1 : fuzz_below(5);
 		if (fuzz_odds(5))
 			psn = (uint32_t)fuzz_odd();
@@ -252,6 +288,9 @@ static uint32_t gen_datagrams(struct fuzz_world *w, const struct victim *v, stru
 			k[i].qpn = fuzz_odds(80) ? 1 : fuzz_odds(50) ? 0 : 0xffffff;
 			k[i].qkey = 0x80010000;
 			k[i].payload = 256;
+		} else if (fuzz_odds(30)) {
+			k[i].qpn = 0xffffff;
+			k[i].group = true;
 		}
 	}
 	return n;
@@ -286,11 +325,15 @@ static void mutate(const struct victim *v, struct fuzz_pkt *k)
 	}
 }
 
-/* A packet that is rightly an innocent's would be an attack that nobody can fend off. */
-static bool names_innocent(const struct fuzz_pkt *k)
+/* A packet that is rightly an innocent's or a keeper's is an attack that nobody can fend off. */
+static bool names_innocent(const struct fuzz_world *w, uint32_t qpn)
 {
+	qpn &= 0xffffff;
 	for (int i = 0; i < INNOCENT_QPS; i++)
-		if ((k->qpn & 0xffffff) == innocent_qpns()[i])
+		if (qpn == innocent_qpns()[i])
+			return true;
+	for (int s = 0; s < 2; s++)
+		if (qpn == w->field[s].keeper->a.qp->qp_num || qpn == w->field[s].keeper->b.qp->qp_num)
 			return true;
 	return false;
 }
@@ -320,9 +363,9 @@ static void spoil_frame(struct frame_opts *o)
 	}
 }
 
-static struct frame_opts proper_frame(const struct victim *v)
+static struct frame_opts proper_frame(const struct victim *v, const struct fuzz_pkt *k)
 {
-	return (struct frame_opts){ .v6 = v->v6, .id = (uint16_t)fuzz_rnd(),
+	return (struct frame_opts){ .v6 = v->v6, .group = k->group, .id = (uint16_t)fuzz_rnd(),
 				    .sport = (uint16_t)(0xc000 | fuzz_below(0x4000)) };
 }
 
@@ -330,7 +373,7 @@ static struct frame_opts proper_frame(const struct victim *v)
 static void send_super(struct fuzz_world *w, struct victim *v, const struct fuzz_pkt *k, uint32_t n)
 {
 	static uint8_t th[FRAME_MAX];
-	struct frame_opts o = proper_frame(v);
+	struct frame_opts o = proper_frame(v, k);
 	size_t used = 0, first = 0;
 
 	for (uint32_t i = 0; i < n && used < 40000; i++) {
@@ -354,7 +397,7 @@ static void send_super(struct fuzz_world *w, struct victim *v, const struct fuzz
 static void send_one(struct fuzz_world *w, struct victim *v, const struct fuzz_pkt *k)
 {
 	static uint8_t th[FRAME_MAX];
-	struct frame_opts o = proper_frame(v);
+	struct frame_opts o = proper_frame(v, k);
 	size_t len = lay_out(k, th);
 
 	if (fuzz_odds(12))
@@ -364,8 +407,8 @@ static void send_one(struct fuzz_world *w, struct victim *v, const struct fuzz_p
 	if (fuzz_odds(3) && len)
 		th[fuzz_below((uint32_t)len)] ^= (uint8_t)(1U << fuzz_below(8));
 	/* A flipped bit may have named an innocent. */
-	if (len >= 8 && names_innocent(&(struct fuzz_pkt){
-			.qpn = (uint32_t)th[5] << 16 | (uint32_t)th[6] << 8 | th[7] }))
+	if (len >= 8 &&
+	    names_innocent(w, (uint32_t)th[5] << 16 | (uint32_t)th[6] << 8 | th[7]))
 		o.icrc = ICRC_BAD;
 	w->packets++;
 	frame_send(&w->road[v->side], &o, th, len);
@@ -375,7 +418,7 @@ static void send_one(struct fuzz_world *w, struct victim *v, const struct fuzz_p
 static void send_at_innocent(struct fuzz_world *w, struct victim *v, struct fuzz_pkt *k)
 {
 	static uint8_t th[FRAME_MAX];
-	struct frame_opts o = proper_frame(v);
+	struct frame_opts o = proper_frame(v, k);
 	size_t len;
 
 	k->qpn = innocent_qpns()[fuzz_below(INNOCENT_QPS)];
@@ -411,7 +454,7 @@ void gen_burst(struct fuzz_world *w, struct victim *v)
 	if (fuzz_odds(2))
 		send_at_innocent(w, v, &k[0]);
 	for (uint32_t i = 0; i < n; i++)
-		if (names_innocent(&k[i]))
+		if (names_innocent(w, k[i].qpn))
 			return;
 	if (fuzz_odds(20)) {
 		send_super(w, v, k, n);

@@ -44,6 +44,7 @@ static void memory_new(struct fuzz_world *w)
 			w->secret[s][i] = SECRET_WORD;
 		w->secret_mr[s] = ibv_reg_mr(other, w->secret[s], SECRET_BYTES, VT_ACCESS_ALL);
 		CHECK(w->secret_mr[s], "ibv_reg_mr: %s", strerror(errno));
+		field_new(&w->field[s], w->dev[s]);
 	}
 }
 
@@ -56,9 +57,48 @@ static void memory_check(struct fuzz_world *w)
 		vt_buf_check(w->localonly[s], 0, w->localonly[s]->size, "local region");
 		for (size_t i = 0; i < SECRET_BYTES / 8; i++)
 			CHECK(w->secret[s][i] == SECRET_WORD, "word %zu of another PD was changed", i);
+		field_check(&w->field[s]);
 		CHECK(!frame_seen(&w->road[s], &word, sizeof(word)),
 		      "bytes of another PD's region were sent");
 	}
+}
+
+static void event_check(struct fuzz_world *w, const struct ibv_async_event *e)
+{
+	const struct ibv_srq *srq = e->element.srq;
+
+	switch (e->event_type) {
+	case IBV_EVENT_SRQ_LIMIT_REACHED:
+		CHECK(srq == w->calm.srq || srq == w->scribbled.srq, "a limit of no SRQ");
+		if (srq == w->calm.srq)
+			w->calm.limits++;
+		else
+			w->scribbled.limits++;
+		break;
+	case IBV_EVENT_SRQ_ERR:
+		CHECK(srq == w->scribbled.srq, "an error of an SRQ that nobody scribbles on");
+		break;
+	case IBV_EVENT_QP_LAST_WQE_REACHED:
+		CHECK(e->element.qp->srq, "the last receive of a QP without SRQ");
+		break;
+	case IBV_EVENT_CQ_ERR:
+	case IBV_EVENT_DEVICE_FATAL:
+	case IBV_EVENT_PATH_MIG:
+	case IBV_EVENT_PATH_MIG_ERR:
+		CHECK(false, "event '%s'", ibv_event_type_str(e->event_type));
+		break;
+	default:
+		break;
+	}
+}
+
+static void events_check(struct fuzz_world *w)
+{
+	struct ibv_async_event e;
+
+	for (int s = 0; s < 2; s++)
+		while (vt_async_get(w->dev[s], &e, 0))
+			event_check(w, &e);
 }
 
 /* What must have been noticed, and no counter that runs away. */
@@ -84,6 +124,12 @@ static void works_after(struct fuzz_world *w)
 
 	vt_ping(p, vt_buf_new(w->dev[0], VT_HOST, 20000, VT_ACCESS_ALL),
 		vt_buf_new(w->dev[1], VT_HOST, 20000, VT_ACCESS_ALL), 20000);
+	victims_finish(w);
+	for (int s = 0; s < 2; s++)
+		field_finish(&w->field[s]);
+	events_check(w);
+	CHECK(w->calm.limits && w->scribbled.limits, "no limit of an SRQ was told");
+	memory_check(w);
 }
 
 static void fuzz(const void *arg)
@@ -91,7 +137,7 @@ static void fuzz(const void *arg)
 	static const char *const names[] = { "rx_packets", "rx_bad_icrc", "rx_duplicate",
 					     "rx_out_of_order", "tx_error_nak", "rx_ack" };
 	uint64_t before[sizeof(names) / sizeof(names[0])];
-	struct fuzz_world w = { };
+	static struct fuzz_world w;	/* looked at when the case has returned, too */
 	unsigned long bursts = 0;
 
 	(void)arg;
@@ -112,6 +158,7 @@ static void fuzz(const void *arg)
 		gen_burst(&w, v);
 		if (bursts % CHECK_EVERY == CHECK_EVERY - 1) {
 			memory_check(&w);
+			events_check(&w);
 			innocent_check();
 		}
 	}

@@ -4,7 +4,9 @@
 #define FUZZ_WIRE_H
 
 #include "fuzz.h"
+#include "fuzz_field.h"
 #include "fuzz_frame.h"
+#include "fuzz_srq.h"
 
 #define VICTIM_BYTES	(64 * 1024)
 #define SECRET_BYTES	8192
@@ -24,6 +26,8 @@ struct victim {
 	struct vt_opts opts;
 	struct vt_ep ep;
 	struct victim *peer;	/* live */
+	struct fuzz_srq *srq;	/* where its receives come from, or NULL */
+	bool attached;		/* UD: to the group */
 	uint32_t ghost_qpn;
 	/* As of the last look. */
 	enum ibv_qp_state state;
@@ -33,7 +37,7 @@ struct victim {
 struct fuzz_world {
 	struct vt_dev *dev[2];
 	struct frame_road road[2];
-	struct victim victims[8];
+	struct victim victims[16];
 	int nr_victims;
 	/* Per device. What packets may write, and what receives may be written to. */
 	struct vt_buf *target[2], *inbox[2];
@@ -41,6 +45,8 @@ struct fuzz_world {
 	struct vt_buf *readonly[2], *localonly[2];
 	uint64_t *secret[2];
 	struct ibv_mr *secret_mr[2];
+	struct fuzz_field field[2];
+	struct fuzz_srq calm, scribbled;	/* on the devices 0 and 1 */
 	unsigned long packets;
 };
 
@@ -54,5 +60,8 @@ void victims_new(struct fuzz_world *w);
 
 /** victim_look() - Bring a victim back to life where needed, have it do something, note its PSNs. */
 void victim_look(struct fuzz_world *w, struct victim *v);
+
+/** victims_finish() - Those that have a peer among them work, once connected anew; none is left. */
+void victims_finish(struct fuzz_world *w);
 
 #endif

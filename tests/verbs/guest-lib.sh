@@ -136,6 +136,42 @@ devs_up() {
 	wait_for gid_ready bt0 ta && wait_for gid_ready bt1 tb
 }
 
+mac() { ip -n "$1" -br link show "$2" | awk '{ print $3 }'; }
+
+# The kernel asks for a neighbour's address once a second and gives up: over a bad wire it is told.
+tell_neighbours() {
+	ip -n ta neigh replace 10.78.0.2 lladdr "$(mac tb tvb)" dev tva nud permanent
+	ip -n tb neigh replace 10.78.0.1 lladdr "$(mac ta tva)" dev tvb nud permanent
+}
+
+# A link for netem, which would treat a super-packet as one packet: they are cut before.
+bad_link_up() {
+	local ns dev
+	link_up && devs_up || return 1
+	while read -r ns dev; do
+		ip netns exec "$ns" ethtool -K "$dev" tx-udp-segmentation off tx-gso-list off || return 1
+	done <<<$'ta tva\ntb tvb'
+	tell_neighbours
+}
+
+# bad_wire NETEM-OPTIONS...: in both directions, until good_wire.
+bad_wire() {
+	tc -n ta qdisc replace dev tva root netem limit 10000 "$@" &&
+		tc -n tb qdisc replace dev tvb root netem limit 10000 "$@"
+}
+good_wire() {
+	tc -n ta qdisc del dev tva root
+	tc -n tb qdisc del dev tvb root
+}
+
+# counters NAME...: their sum over both devices of the link.
+counters() {
+	local d
+	for d in bt0 bt1; do
+		rdma statistic show link $d/1 | tr ' ' '\n' | grep -A1 -xE "$(IFS='|'; echo "$*")" | grep '^[0-9]'
+	done | awk '{ n += $1 } END { print n + 0 }'
+}
+
 link_down() {
 	local d
 	for d in bt0 bt1; do no_dev $d || rdma link delete $d; done

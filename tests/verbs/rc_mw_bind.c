@@ -343,10 +343,25 @@ static void busy(const void *arg)
 	vt_buf_dereg(b.dst);
 }
 
+/* There are two types. */
+static void types(const void *arg)
+{
+	static const unsigned int unknown[] = { 0, 3, 255 };
+	struct vt_dev *d = vt_open(vt_cfg.dev);
+
+	(void)arg;
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+		CHECK(!ibv_alloc_mw(d->pd, (enum ibv_mw_type)unknown[i]), "a window of type %u",
+		      unknown[i]);
+		CHECK_ERRNO(errno, EINVAL, "ibv_alloc_mw");
+	}
+}
+
 void mw_add_bind(void)
 {
 	char name[64];
 
+	vt_add("mw/types", types, NULL, 0);
 	for (size_t type = 0; type < 2; type++) {
 		snprintf(name, sizeof(name), "mw/reach/type%zu", type + 1);
 		mw_add(name, reach, type);

@@ -137,7 +137,7 @@ static struct ibv_qp *create_qp(struct vt_ep *ep, struct ibv_qp_init_attr *ia, u
 void vt_ep_create(struct vt_ep *ep, struct vt_dev *dev, const struct vt_opts *o, int side)
 {
 	struct ibv_qp_init_attr ia = {
-		.qp_type = IBV_QPT_RC, .sq_sig_all = o->sig_all,
+		.qp_type = o->type, .sq_sig_all = o->sig_all,
 		.cap = { .max_send_wr = o->send_wr, .max_recv_wr = o->recv_wr,
 			 .max_send_sge = o->send_sge, .max_recv_sge = o->recv_sge,
 			 .max_inline_data = o->inline_data },
@@ -188,9 +188,11 @@ int vt_ep_to_rtr_raw(struct vt_ep *ep, const struct vt_opts *o, const union ibv_
 				      .sgid_index = (uint8_t)ep->gid_index } },
 	};
 
-	return ibv_modify_qp(ep->qp, &a, IBV_QP_STATE | IBV_QP_AV | IBV_QP_PATH_MTU |
-			     IBV_QP_DEST_QPN | IBV_QP_RQ_PSN | IBV_QP_MAX_DEST_RD_ATOMIC |
-			     IBV_QP_MIN_RNR_TIMER);
+	int mask = IBV_QP_STATE | IBV_QP_AV | IBV_QP_PATH_MTU | IBV_QP_DEST_QPN | IBV_QP_RQ_PSN;
+
+	if (o->type == IBV_QPT_RC)
+		mask |= IBV_QP_MAX_DEST_RD_ATOMIC | IBV_QP_MIN_RNR_TIMER;
+	return ibv_modify_qp(ep->qp, &a, mask);
 }
 
 int vt_ep_to_rtr(struct vt_ep *ep, const struct vt_ep *peer, const struct vt_opts *o)
@@ -205,8 +207,11 @@ int vt_ep_to_rts(struct vt_ep *ep, const struct vt_opts *o)
 		.retry_cnt = o->retry, .rnr_retry = o->rnr_retry, .max_rd_atomic = o->rd_atomic,
 	};
 
-	return ibv_modify_qp(ep->qp, &a, IBV_QP_STATE | IBV_QP_SQ_PSN | IBV_QP_TIMEOUT |
-			     IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY | IBV_QP_MAX_QP_RD_ATOMIC);
+	int mask = IBV_QP_STATE | IBV_QP_SQ_PSN;
+
+	if (o->type == IBV_QPT_RC)
+		mask |= IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY | IBV_QP_MAX_QP_RD_ATOMIC;
+	return ibv_modify_qp(ep->qp, &a, mask);
 }
 
 int vt_ep_to_state(struct vt_ep *ep, enum ibv_qp_state state)

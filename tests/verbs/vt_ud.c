@@ -20,6 +20,7 @@ static struct ibv_qp *make_qp(struct vt_ep *ep, const struct ud_opts *o)
 {
 	struct ibv_qp_init_attr_ex ia = {
 		.qp_type = IBV_QPT_UD, .send_cq = ep->scq, .recv_cq = ep->rcq, .pd = ep->pd,
+		.srq = o->srq,
 		.comp_mask = IBV_QP_INIT_ATTR_PD,
 		.cap = { .max_send_wr = o->wr, .max_recv_wr = o->wr, .max_send_sge = o->sge,
 			 .max_recv_sge = o->sge, .max_inline_data = o->inline_data },

@@ -16,6 +16,7 @@ struct ud_opts {
 	uint32_t inline_data;
 	bool v6;
 	uint64_t send_ops;	/* enum ibv_qp_create_send_ops_flags; 0: a plain QP */
+	struct ibv_srq *srq;	/* takes the receives */
 };
 
 #define UD_OPTS ((struct ud_opts){ .qkey = UD_QKEY, .wr = 64, .sge = 4 })

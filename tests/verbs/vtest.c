@@ -153,7 +153,7 @@ void *vt_zalloc(size_t size)
 	return p;
 }
 
-static void run_deferred(void)
+void vt_run_deferred(void)
 {
 	while (deferred) {
 		struct deferred *d = deferred;
@@ -174,7 +174,7 @@ static void run_child(void)
 	setpgid(0, 0);
 	signal(SIGINT, SIG_DFL);
 	current->fn(current->arg);
-	run_deferred();
+	vt_run_deferred();
 	_exit(EXIT_PASS);
 }
 

@@ -60,6 +60,9 @@ void vt_skip(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)
  */
 void vt_defer(int (*fn)(void *arg), void *arg, const char *what);
 
+/** vt_run_deferred() - Do it now: for a process that a case forks, before it ends. */
+void vt_run_deferred(void);
+
 /** vt_undefer() - Forget the calls deferred for @arg, because the case did it itself. */
 void vt_undefer(const void *arg);
 
@@ -170,6 +173,7 @@ struct vt_dev {
 };
 
 struct vt_opts {
+	enum ibv_qp_type type;	/* IBV_QPT_RC or _UC */
 	enum ibv_mtu mtu;	/* 0: the port's active MTU */
 	uint32_t psn[2];	/* first PSN that each end sends */
 	uint8_t timeout;	/* 4.096 us << timeout */
@@ -190,8 +194,9 @@ struct vt_opts {
 };
 
 #define VT_OPTS ((struct vt_opts){					\
-	.psn = { 0x123456, 0x654321 }, .timeout = vt_cfg.ack_timeout, .retry = 7, .rnr_retry = 7, \
-	.min_rnr_timer = 6, .rd_atomic = 16, .send_wr = 64, .recv_wr = 64, .send_sge = 4, \
+	.type = IBV_QPT_RC, .psn = { 0x123456, 0x654321 },		\
+	.timeout = vt_cfg.ack_timeout, .retry = 7, .rnr_retry = 7, .min_rnr_timer = 6, \
+	.rd_atomic = 16, .send_wr = 64, .recv_wr = 64, .send_sge = 4, \
 	.recv_sge = 4, .inline_data = 0, .qp_access = VT_ACCESS_ALL, .separate_rcq = true })
 
 /* One end: everything that a test needs to post and to poll. */

@@ -57,33 +57,47 @@ kmod_layer() {
 	find "$out/lib/modules/$KVER" -maxdepth 1 -type f -exec cp {} "$mods/" \;
 }
 
+# Of the sources and of what they are built against.
+kmod_sum() {
+	(cd "$1" && { echo "$KVER ${BERTH_KDIRS:-} $(kmod_has_siw && echo siw)"
+		find . -type f \( -name '*.[chS]' -o -name Kbuild -o -name Makefile \) ! -name '*.mod.c' \
+			-exec sha256sum {} + | sort -k2; } | sha256sum)
+}
+
 kmod_build_locked() {
-	local dst=$BUILD/kmod/$1 sum
+	local dst=$BUILD/kmod/$1 sum fresh=''
+	[[ -e $dst/make.log ]] || fresh=1
 	mkdir -p "$dst"
 	kmod_sync "$dst"
-	sum=$(cd "$dst" && { echo "$KVER ${BERTH_KDIRS:-} $(kmod_has_siw && echo siw)"; find . -type f \( -name '*.[chS]' -o -name Kbuild -o -name Makefile \) ! -name '*.mod.c' \
-		-exec sha256sum {} + | sort -k2; } | sha256sum)
+	sum=$(kmod_sum "$dst")
 	[[ "$sum" != "$(cat "$dst/.built" 2>/dev/null)" ]] || return 0
 	rm -f "$dst/.built"
 	say "building the kernel modules for $KVER"
-	logged "$dst/make.log" "building the kernel modules" kmod_make "$dst"
+	if [[ -n $fresh && -n ${BERTH_SPARSE:-} ]] && kmod_make "$dst" C=1 CF=-Wsparse-error >"$dst/make.log" 2>&1 </dev/null; then
+		echo "$sum" >"$dst/.sparse"
+	else
+		logged "$dst/make.log" "building the kernel modules" kmod_make "$dst"
+	fi
 	kmod_layer "$dst"
 	echo "$sum" >"$dst/.built"
 }
 
-# kmod_build FLAVOUR: sets KLAYER. BERTH_KDIRS in the environment limits the directories (see kernel/Kbuild).
+# kmod_build FLAVOUR: sets KLAYER. BERTH_KDIRS in the environment limits the directories (see kernel/Kbuild). With
+# BERTH_SPARSE, sparse sees each file of a new tree as it is compiled, so that kmod_sparse need not compile all again.
 kmod_build() {
-	need make gcc gcc-12 binutils libelf1
+	need make gcc gcc-12 binutils libelf1 ${BERTH_SPARSE:+sparse}
 	with_lock "kmod-$1" kmod_build_locked "$1"
 	KLAYER=$BUILD/kmod/$1/layer
 }
 
-# Every source of ours through sparse; any warning is an error. A tree of its own, so nothing is skipped.
+# Every source of ours through sparse; any warning is an error. A tree of its own, so nothing is skipped, unless
+# that is how these very sources were built.
 kmod_sparse() {
 	local dst=$BUILD/kmod/$1-sparse
 	need make gcc gcc-12 binutils libelf1 sparse
 	rm -rf "$dst"
 	mkdir -p "$dst"
 	kmod_sync "$dst"
+	[[ "$(kmod_sum "$dst")" != "$(cat "$BUILD/kmod/$1/.sparse" 2>/dev/null)" ]] || return 0
 	kmod_make "$dst" C=2 CF=-Wsparse-error
 }

@@ -12,7 +12,7 @@ usage: ./run test [--debug-kernel] [--long] [--list] [NAME...]
 
 Runs, in this order: the build with warnings as errors (build), sparse over the kernel sources (sparse), the
 unit tests under ASan and UBSan (unit), the scripts of tests/netns in one VM (vm) and beside them the packages
-(package). Ends with "N passed, N failed, N skipped"; exit status 0 only if nothing failed.
+(package), berth and rdma_rxe in two VMs (pair). Ends with "N passed, N failed, N skipped"; exit status 0 only if nothing failed.
 
   --debug-kernel  the VM tests on the kernel with KASAN, lockdep, kmemleak (build it once: 7 minutes)
   --long          more of what a bounded run has a sample of: 500 kills, 100 reloads, fuzzing the device for
@@ -183,7 +183,7 @@ list_names() {
 	printf '%s\n' build/user build/modules sparse
 	(step build/unit unit_build >/dev/null && unit_names | sed 's/^/unit\//') || true
 	vm_scripts | sed 's#.*/#vm/#; s/\.sh$//'
-	echo package
+	printf '%s\n' package pair
 }
 
 totals() {
@@ -211,7 +211,7 @@ test_main() {
 	need gcc make cmake pkg-config libibverbs-dev librdmacm-dev
 	kernel_get "$flavour"
 	! wanted build/user || step build/user build_user || true
-	! wanted build/modules || step build/modules kmod_build "$flavour" || true
+	! wanted build/modules || BERTH_SPARSE=1 step build/modules kmod_build "$flavour" || true
 	! wanted sparse || step sparse with_lock sparse kmod_sparse "$flavour" || true
 	if [[ ${#names[@]} -eq 0 ]] || [[ -z $(vm_scripts) ]] || wanted unit/; then
 		unit_tests
@@ -222,6 +222,7 @@ test_main() {
 	! wanted package || [[ -n $packages ]] || start_packages
 	[[ -z $packages ]] || wait "$packages" || true
 	packages=''
+	! wanted pair || RESULTS=$RESULTS bash "$TOP/tests/pair/test.sh" "$flavour" || true
 	totals
 }
 

@@ -32,6 +32,7 @@ berth1), MTU 4200; rdma_rxe at hand (modprobe rdma_rxe); a 256 MiB PCI BAR of de
   --no-build      take what was built last, without looking at the sources
   --siw           build siw for this kernel too (modprobe siw; from then on it is always at hand)
   --out DIR       /out in the guest is DIR here
+  --net DIR/N     a second network card, eth1, on a wire with the VM that has DIR/M (0 and 1)
   --bar FILE      keep the BAR's memory in FILE (created if it does not exist), else it is thrown away
   --timeout S     give up after S seconds (600)
   --kvm, --tcg    insist on KVM, or never try it
@@ -49,17 +50,18 @@ Afterwards: build/vm/console.log (the kernel's console) and build/vm/dmesg.log (
 EOT
 }
 
-smp=2 mem=2G icount='' flavour=stock berth=1 nobuild='' siw='' out='' bar='' timeout=600 accel=auto quiet=''
+smp=2 mem=2G net='' icount='' flavour=stock berth=1 nobuild='' siw='' out='' bar='' timeout=600 accel=auto quiet=''
 BAR_SIZE=$((256 << 20))
 
 parse() {
 	while [[ $# -gt 0 ]]; do
 		case $1 in
-		--smp|--mem|--out|--bar|--timeout)
+		--smp|--mem|--net|--out|--bar|--timeout)
 			[[ $# -ge 2 ]] || bad_usage "vm: $1 needs a value"
 			case $1 in
 			--smp)		smp=$2 ;;
 			--mem)		mem=$2 ;;
+			--net)		net=$2 ;;
 			--out)		out=$2 ;;
 			--bar)		bar=$2 ;;
 			--timeout)	timeout=$2 ;;
@@ -82,6 +84,8 @@ parse() {
 	[[ $smp =~ ^[1-9][0-9]?$ ]] || bad_usage "vm: --smp wants a number from 1 to 99, not '$smp'"
 	[[ $mem =~ ^[0-9]+[MG]$ ]] || bad_usage "vm: --mem wants a size such as 2G or 1500M, not '$mem'"
 	[[ $timeout =~ ^[1-9][0-9]*$ ]] || bad_usage "vm: --timeout wants seconds, not '$timeout'"
+	[[ -z $net || ( $net == */[01] && -d ${net%/*} ) ]] ||
+		bad_usage "vm: --net wants an existing directory and /0 or /1, not '$net'"
 	cmd=("$@")
 }
 
@@ -184,7 +188,10 @@ qemu_args() {
 		-device ivshmem-plain,memdev=bar
 		-netdev hubport,id=nic,hubid=0 -device virtio-net-pci,netdev=nic
 		-device virtio-serial-pci)
-	local share
+	local share end=${net##*/}
+	[[ -z $net ]] ||
+		args+=(-netdev "dgram,id=wire,local.type=unix,local.path=$net,remote.type=unix,remote.path=${net%/*}/$((1 - end))"
+			-device "virtio-net-pci,netdev=wire,mac=52:54:00:be:72:0$((end + 1))")
 	for share in "host,path=/,readonly=on,multidevs=remap" "kroot,path=$KROOT,readonly=on,multidevs=remap" \
 		"layer,path=$work/layer,readonly=on" "ctl,path=$work/ctl" ${out:+"out,path=$out"}; do
 		args+=(-virtfs "local,mount_tag=${share%%,*},security_model=none,${share#*,}")

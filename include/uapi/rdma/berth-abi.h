@@ -290,6 +290,39 @@ enum berth_doorbell_open_attrs {
 	BERTH_ATTR_DOORBELL_OPEN_FD = (1U << UVERBS_ID_NS_SHIFT),
 };
 
+/*
+ * For another user of a context, who has its file descriptor and handles of its objects.
+ *
+ * Of a context: added to UVERBS_METHOD_QUERY_CONTEXT, what berth_alloc_ucontext_resp said.
+ */
+enum berth_query_context_attrs {
+	BERTH_ATTR_QUERY_CONTEXT_RESP = (1U << UVERBS_ID_NS_SHIFT),	/* out */
+};
+
+/* Of a protection domain: whether it is there. */
+enum berth_pd_methods {
+	BERTH_METHOD_PD_QUERY = (1U << UVERBS_ID_NS_SHIFT),
+};
+
+enum berth_pd_query_attrs {
+	BERTH_ATTR_PD_QUERY_HANDLE = (1U << UVERBS_ID_NS_SHIFT),
+};
+
+/* Of device memory: how long it is, and where to map it. */
+struct berth_dm_query_resp {
+	__aligned_u64 length;
+	__aligned_u64 mmap_offset;
+};
+
+enum berth_dm_methods {
+	BERTH_METHOD_DM_QUERY = (1U << UVERBS_ID_NS_SHIFT),
+};
+
+enum berth_dm_query_attrs {
+	BERTH_ATTR_DM_QUERY_HANDLE = (1U << UVERBS_ID_NS_SHIFT),
+	BERTH_ATTR_DM_QUERY_RESP,	/* out, struct berth_dm_query_resp */
+};
+
 /* What a driver adds to UVERBS_METHOD_DM_ALLOC: mmap all of it, up to whole pages, at this offset. */
 enum berth_dm_alloc_attrs {
 	BERTH_ATTR_DM_ALLOC_MMAP_OFFSET = (1U << UVERBS_ID_NS_SHIFT),	/* out, u64 */
@@ -307,6 +340,7 @@ BERTH_ABI_ASSERT(struct berth_create_qp_req, 8);
 BERTH_ABI_ASSERT(struct berth_create_qp_resp, 40);
 BERTH_ABI_ASSERT(struct berth_create_srq_req, 8);
 BERTH_ABI_ASSERT(struct berth_create_srq_resp, 24);
+BERTH_ABI_ASSERT(struct berth_dm_query_resp, 16);
 BERTH_ABI_ASSERT(struct berth_qp_ring, 192);
 BERTH_ABI_ASSERT(struct berth_srq_ring, 192);
 BERTH_ABI_ASSERT(struct berth_sge, 16);

@@ -25,6 +25,7 @@
 #include "obj/ah.h"
 #include "obj/cq.h"
 #include "obj/dm.h"
+#include "obj/import.h"
 #include "obj/kernel_verbs.h"
 #include "obj/mcast.h"
 #include "obj/mr.h"
@@ -205,6 +206,7 @@ static const struct ib_device_ops dev_ops = {
 	.query_pkey = berth_port_query_pkey,
 	.query_port = berth_port_query,
 	.query_qp = berth_qp_query,
+	.query_ucontext = berth_ucontext_query,
 	.reg_dm_mr = berth_dm_reg_mr,
 	.query_srq = berth_srq_query,
 	.reg_user_mr = berth_mr_reg_user,

@@ -15,6 +15,8 @@ const struct berth_transport *berth_transport_find(enum ib_qp_type type)
 	switch (type) {
 	case IB_QPT_RC:
 		return &berth_rc_transport;
+	case IB_QPT_UC:
+		return &berth_uc_transport;
 	case IB_QPT_UD:
 	case IB_QPT_GSI:
 		return &berth_ud_transport;

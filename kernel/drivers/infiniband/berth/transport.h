@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What a transport is to the objects: the only way by which QPs, rings and received packets reach
- * the code of a service type. rc/ and ud/ each offer one table and know nothing of each other.
+ * the code of a service type. rc/ (for RC and UC) and ud/ know nothing of each other.
  *
  * Locks are those of obj/qp.h; a QP's transport is set when it is created and stays.
  */
@@ -9,6 +9,7 @@
 #define BERTH_TRANSPORT_H
 
 #include <rdma/ib_verbs.h>
+#include "wire/opcode.h"
 
 struct berth_cursor;
 struct berth_packet;
@@ -18,6 +19,8 @@ struct berth_send_wqe;
 
 /**
  * struct berth_transport - one service type
+ * @service: what its opcodes begin with
+ * @reliable: whether the peer acknowledges; otherwise what was sent is done
  * @sq_error: state to which an error of the requester leads: IB_QPS_ERR, or IB_QPS_SQE where the
  *	receive queue goes on (IBTA volume 1, 10.3.1)
  * @setup: prepare timers and works of a QP that nobody knows yet
@@ -37,6 +40,8 @@ struct berth_send_wqe;
  *	set if @response is
  */
 struct berth_transport {
+	enum berth_service service;
+	bool reliable;
 	enum ib_qp_state sq_error;
 	void (*setup)(struct berth_qp *qp);
 	void (*quiesce)(struct berth_qp *qp);

@@ -73,7 +73,7 @@ static struct berth_av *make_av(struct berth_dev *dev, const struct ib_pd *pd,
  */
 int berth_ah_create(struct ib_ah *ib, struct rdma_ah_init_attr *init, struct ib_udata *udata)
 {
-	gfp_t gfp = init->flags & RDMA_CREATE_AH_SLEEPABLE ? GFP_KERNEL : GFP_ATOMIC;
+	gfp_t gfp = init->flags & RDMA_CREATE_AH_SLEEPABLE ? GFP_KERNEL_ACCOUNT : GFP_ATOMIC;
 	struct berth_dev *dev = berth_dev(ib->device);
 	struct berth_create_ah_resp resp = {};
 	struct berth_ah *ah = berth_ah(ib);

@@ -163,11 +163,33 @@ destroy:
 	return ERR_PTR(ret);
 }
 
+/* For a context's other users, who have a handle and no mapping. */
+static int UVERBS_HANDLER(BERTH_METHOD_DM_QUERY)(struct uverbs_attr_bundle *attrs)
+{
+	struct ib_uobject *uobj = uverbs_attr_get_uobject(attrs, BERTH_ATTR_DM_QUERY_HANDLE);
+	struct berth_dm *dm = dm_of(uobj->object);
+	struct berth_dm_query_resp resp = {
+		.length = dm->ib.length,
+		.mmap_offset = berth_shared_mmap_offset(dm->shared),
+	};
+
+	return uverbs_copy_to(attrs, BERTH_ATTR_DM_QUERY_RESP, &resp, sizeof(resp));
+}
+
+DECLARE_UVERBS_NAMED_METHOD(BERTH_METHOD_DM_QUERY,
+			    UVERBS_ATTR_IDR(BERTH_ATTR_DM_QUERY_HANDLE, UVERBS_OBJECT_DM,
+					    UVERBS_ACCESS_READ, UA_MANDATORY),
+			    UVERBS_ATTR_PTR_OUT(BERTH_ATTR_DM_QUERY_RESP,
+						UVERBS_ATTR_TYPE(struct berth_dm_query_resp),
+						UA_MANDATORY));
+
+ADD_UVERBS_METHODS(berth_dm_query, UVERBS_OBJECT_DM, &UVERBS_METHOD(BERTH_METHOD_DM_QUERY));
 ADD_UVERBS_ATTRIBUTES_SIMPLE(berth_dm, UVERBS_OBJECT_DM, UVERBS_METHOD_DM_ALLOC,
 			     UVERBS_ATTR_PTR_OUT(BERTH_ATTR_DM_ALLOC_MMAP_OFFSET,
 						 UVERBS_ATTR_TYPE(u64), UA_MANDATORY));
 
 const struct uapi_definition berth_dm_uapi_defs[] = {
 	UAPI_DEF_CHAIN_OBJ_TREE(UVERBS_OBJECT_DM, &berth_dm),
+	UAPI_DEF_CHAIN_OBJ_TREE(UVERBS_OBJECT_DM, &berth_dm_query),
 	{}
 };

@@ -19,6 +19,7 @@
 #include <rdma/uverbs_types.h>
 #include "dm.h"
 #include "doorbell.h"
+#include "import.h"
 #include "qp.h"
 #include "ucontext.h"
 
@@ -103,5 +104,6 @@ DECLARE_UVERBS_NAMED_OBJECT(BERTH_OBJECT_DOORBELL,
 const struct uapi_definition berth_uapi_defs[] = {
 	UAPI_DEF_CHAIN_OBJ_TREE_NAMED(BERTH_OBJECT_DOORBELL),
 	UAPI_DEF_CHAIN(berth_dm_uapi_defs),
+	UAPI_DEF_CHAIN(berth_import_uapi_defs),
 	{}
 };

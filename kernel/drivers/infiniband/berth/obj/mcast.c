@@ -9,6 +9,7 @@
 #include <linux/hashtable.h>
 #include <linux/jhash.h>
 #include <linux/mutex.h>
+#include <linux/once.h>
 #include <linux/slab.h>
 #include <net/ipv6.h>
 #include "../net/group.h"
@@ -31,9 +32,13 @@ static DEFINE_HASHTABLE(attachments, 8);
 static DEFINE_MUTEX(mcast_mutex);
 static unsigned int groups;
 
+/* Of a seed that nobody knows: a process chooses its groups. */
 static u32 hash_of(const struct in6_addr *group)
 {
-	return jhash2((const u32 *)group->s6_addr32, ARRAY_SIZE(group->s6_addr32), 0);
+	static u32 seed;
+
+	get_random_once(&seed, sizeof(seed));
+	return jhash2((const u32 *)group->s6_addr32, ARRAY_SIZE(group->s6_addr32), seed);
 }
 
 static struct in6_addr group_of(const union ib_gid *gid)
@@ -172,7 +177,7 @@ void berth_mcast_deliver(const struct berth_packet *pkt, const struct berth_curs
 	struct attachment *at;
 	struct in6_addr group;
 
-	if (!(pkt->op->flags & BERTH_OP_UD))
+	if (berth_opcode_service(pkt->op) != BERTH_SERVICE_UD)
 		return;
 	if (rx->family == AF_INET)
 		ipv6_addr_set_v4mapped(rx->daddr.v4, &group);

@@ -91,7 +91,7 @@ struct berth_mr *berth_mr_alloc(struct ib_pd *pd, u64 iova, u64 length, int acce
 	struct berth_mr *mr;
 	int ret;
 
-	mr = kzalloc(sizeof(*mr), GFP_KERNEL);
+	mr = kzalloc(sizeof(*mr), GFP_KERNEL_ACCOUNT);
 	if (!mr)
 		return ERR_PTR(-ENOMEM);
 	ret = take_key(berth_dev(pd->device), &mr->key);

@@ -30,7 +30,8 @@ static u32 index_of(u32 key)
  * @udata: brings nothing
  *
  * Context: process; sleeps.
- * Return: 0; -EINVAL: driver data; -ENOMEM, also when every key is in use.
+ * Return: 0; -EINVAL: driver data, or a type that there is not (the core passes on whatever a
+ * process says); -ENOMEM, also when every key is in use.
  */
 int berth_mw_alloc(struct ib_mw *ib, struct ib_udata *udata)
 {
@@ -39,6 +40,8 @@ int berth_mw_alloc(struct ib_mw *ib, struct ib_udata *udata)
 	u32 index;
 	int ret;
 
+	if (ib->type != IB_MW_TYPE_1 && ib->type != IB_MW_TYPE_2)
+		return -EINVAL;
 	ret = berth_udata_none(udata);
 	if (ret)
 		return ret;

@@ -160,9 +160,10 @@ static void segment(struct hold *hold, const struct berth_rx *rx, struct berth_c
 	}
 
 	transport = hold->qp->transport;
-	request = pkt.op->flags & BERTH_OP_REQUEST;
-	if (unlikely(!request && !transport->response))
+	/* Only a service with responses has opcodes for them. */
+	if (unlikely(berth_opcode_service(pkt.op) != transport->service))
 		goto refused;
+	request = pkt.op->flags & BERTH_OP_REQUEST;
 	enter(hold, request ? SIDE_RESPONDER : SIDE_REQUESTER);
 	if (!transport->accepts(hold->qp, &pkt, rx) || !pkey_ok(&pkt))
 		goto refused;

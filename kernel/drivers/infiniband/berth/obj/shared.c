@@ -50,7 +50,7 @@ static void map_free(struct berth_shared_map *map)
 
 static struct berth_shared_map *map_alloc(struct berth_ucontext *uctx, size_t size)
 {
-	struct berth_shared_map *map = kzalloc(sizeof(*map), GFP_KERNEL);
+	struct berth_shared_map *map = kzalloc(sizeof(*map), GFP_KERNEL_ACCOUNT);
 	int ret = -ENOMEM;
 
 	if (!map)
@@ -83,7 +83,7 @@ release:
  */
 struct berth_shared *berth_shared_alloc(struct berth_ucontext *uctx, size_t size)
 {
-	struct berth_shared *shared = kzalloc(sizeof(*shared), GFP_KERNEL);
+	struct berth_shared *shared = kzalloc(sizeof(*shared), GFP_KERNEL_ACCOUNT);
 	struct berth_shared_map *map;
 
 	if (!shared)
@@ -142,7 +142,7 @@ struct berth_shared *berth_shared_alloc_part(struct berth_ucontext *uctx, size_t
 
 	if (!uctx || size > PART)
 		return berth_shared_alloc(uctx, size);
-	shared = kzalloc(sizeof(*shared), GFP_KERNEL);
+	shared = kzalloc(sizeof(*shared), GFP_KERNEL_ACCOUNT);
 	if (!shared)
 		return ERR_PTR(-ENOMEM);
 	mutex_lock(&uctx->parts_mutex);

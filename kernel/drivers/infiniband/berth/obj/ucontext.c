@@ -11,6 +11,16 @@
 #include "ucontext.h"
 #include "udata.h"
 
+/** berth_ucontext_describe - what a process is told of its context, whoever it has it from */
+struct berth_alloc_ucontext_resp berth_ucontext_describe(void)
+{
+	return (struct berth_alloc_ucontext_resp) {
+		.abi = BERTH_ABI_VERSION,
+		.max_inline = BERTH_MAX_INLINE,
+		.null_lkey = BERTH_KEY_NULL,
+	};
+}
+
 /**
  * berth_ucontext_alloc - ib_device_ops.alloc_ucontext
  * @ib: allocated by the core.
@@ -23,11 +33,7 @@
  */
 int berth_ucontext_alloc(struct ib_ucontext *ib, struct ib_udata *udata)
 {
-	struct berth_alloc_ucontext_resp resp = {
-		.abi = BERTH_ABI_VERSION,
-		.max_inline = BERTH_MAX_INLINE,
-		.null_lkey = BERTH_KEY_NULL,
-	};
+	struct berth_alloc_ucontext_resp resp = berth_ucontext_describe();
 	struct berth_alloc_ucontext_req req;
 	int ret;
 

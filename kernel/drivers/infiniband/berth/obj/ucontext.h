@@ -4,6 +4,7 @@
 #define BERTH_OBJ_UCONTEXT_H
 
 #include <linux/mutex.h>
+#include <rdma/berth-abi.h>
 #include <rdma/ib_verbs.h>
 #include "doorbell.h"
 
@@ -18,6 +19,7 @@ static inline struct berth_ucontext *berth_ucontext(struct ib_ucontext *ib)
 	return container_of(ib, struct berth_ucontext, ib);
 }
 
+struct berth_alloc_ucontext_resp berth_ucontext_describe(void);
 int berth_ucontext_alloc(struct ib_ucontext *ib, struct ib_udata *udata);
 void berth_ucontext_dealloc(struct ib_ucontext *ib);
 void berth_ucontext_disassociate(struct ib_ucontext *ib);

@@ -88,6 +88,16 @@ static bool acknowledge(struct berth_qp *qp, u32 psn)
 	return whole;
 }
 
+/**
+ * berth_ack_sent - what was sent is done, as nobody will answer
+ * @qp: queue pair of an unreliable service, sq.lock held
+ */
+void berth_ack_sent(struct berth_qp *qp)
+{
+	lockdep_assert_held(&qp->sq.lock);
+	acknowledge(qp, qp->sq.sent);
+}
+
 /* Responses are missing: ask again, once until something comes. */
 static void read_lost(struct berth_qp *qp)
 {

@@ -9,5 +9,6 @@ struct berth_cursor;
 
 void berth_ack_packet(struct berth_qp *qp, const struct berth_packet *pkt,
 		      struct berth_cursor *payload);
+void berth_ack_sent(struct berth_qp *qp);
 
 #endif

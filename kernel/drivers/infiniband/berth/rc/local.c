@@ -11,11 +11,13 @@
 #include "../landing/landing.h"
 #include "../obj/qp_state.h"
 #include "../stats.h"
+#include "../transport.h"
 #include "../wire/bth.h"
 #include "local.h"
 #include "local_op.h"
 #include "req.h"
 #include "rsp.h"
+#include "uc.h"
 
 /* Bytes moved, or WQEs handled, under one hold of the locks. */
 #define CHUNK_BYTES	(64U << 10)
@@ -47,7 +49,7 @@ static bool is_peer(const struct berth_qp *qp, const struct berth_qp *peer, u32 
 	const struct berth_path *out = &qp->path, *in = &peer->path;
 
 	return berth_qp_responds(peer) && !READ_ONCE(peer->failed) &&
-	       peer->dest_qpn == qp->qpn && peer->dev->netns == qp->dev->netns &&
+	       peer->transport == qp->transport && peer->dest_qpn == qp->qpn && peer->dev->netns == qp->dev->netns &&
 	       out->family == in->family &&
 	       same_addr(out->family, &out->daddr, &in->saddr) &&
 	       same_addr(out->family, &out->saddr, &in->daddr) &&
@@ -304,7 +306,10 @@ static u32 one(struct berth_qp *qp, struct berth_qp *peer)
 		return 0;
 	}
 	result = move_piece(qp, peer, &p, own);
-	if (result) {
+	if (result && !qp->transport->reliable) {
+		berth_uc_drop(peer, result);
+		p.last = true;	/* the rest of it is dropped, too */
+	} else if (result) {
 		stumble(qp, peer, result);
 		return 0;
 	}

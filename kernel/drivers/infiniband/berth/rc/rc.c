@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reliable connected service as a transport: what the objects and received packets may ask of it.
+ * Reliable connected service as a transport, and what UC has in common with it: what the objects and
+ * received packets may ask of it.
  *
  * Contexts and locks are those of struct berth_transport.
  */
@@ -16,7 +17,8 @@
 /* Bursts of read responses sent from softirq. */
 #define SOFTIRQ_BURSTS	4
 
-static void setup(struct berth_qp *qp)
+/* As struct berth_transport has it, for both connected services. */
+void berth_connected_setup(struct berth_qp *qp)
 {
 	timer_setup(&qp->sq.timer, berth_req_timer, 0);
 	hrtimer_init(&qp->sq.wait, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
@@ -25,14 +27,14 @@ static void setup(struct berth_qp *qp)
 	INIT_WORK(&qp->rq.work, berth_rsp_work);
 }
 
-static void quiesce(struct berth_qp *qp)
+void berth_connected_quiesce(struct berth_qp *qp)
 {
 	hrtimer_cancel(&qp->sq.wait);
 	timer_delete_sync(&qp->sq.timer);
 }
 
 /* Timers and works hold no reference; in RESET none starts a timer, but timers start works. */
-static void shutdown(struct berth_qp *qp)
+void berth_connected_shutdown(struct berth_qp *qp)
 {
 	hrtimer_cancel(&qp->sq.wait);
 	timer_shutdown_sync(&qp->sq.timer);
@@ -46,13 +48,12 @@ static bool takes(const struct berth_send_wqe *wqe)
 }
 
 /* From the peer's address to ours, in our network namespace. */
-static bool accepts(const struct berth_qp *qp, const struct berth_packet *pkt,
-		    const struct berth_rx *rx)
+bool berth_connected_accepts(const struct berth_qp *qp, const struct berth_packet *pkt,
+			     const struct berth_rx *rx)
 {
 	const struct berth_path *path = &qp->path;
 
-	if (pkt->op->flags & BERTH_OP_UD || path->family != rx->family ||
-	    dev_net(qp->dev->ndev) != rx->net)
+	if (path->family != rx->family || dev_net(qp->dev->ndev) != rx->net)
 		return false;
 	if (rx->family == AF_INET)
 		return path->daddr.v4 == rx->saddr.v4 && path->saddr.v4 == rx->daddr.v4;
@@ -80,15 +81,17 @@ static void answer_more(struct berth_qp *qp)
 }
 
 const struct berth_transport berth_rc_transport = {
+	.service = BERTH_SERVICE_RC,
+	.reliable = true,
 	.sq_error = IB_QPS_ERR,
-	.setup = setup,
-	.quiesce = quiesce,
-	.shutdown = shutdown,
+	.setup = berth_connected_setup,
+	.quiesce = berth_connected_quiesce,
+	.shutdown = berth_connected_shutdown,
 	.takes = takes,
 	.kick = berth_req_kick,
 	.reset_requester = berth_req_reset,
 	.reset_responder = berth_rsp_reset,
-	.accepts = accepts,
+	.accepts = berth_connected_accepts,
 	.request = request,
 	.response = berth_ack_packet,
 	.answer = answer,

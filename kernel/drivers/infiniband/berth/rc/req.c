@@ -80,13 +80,13 @@ void berth_req_progress(struct berth_qp *qp)
 	sq->deadline = jiffies + ack_timeout(qp);
 }
 
-/* The oldest WQE has failed: it completes with @status, the QP goes to error. */
+/* The oldest WQE has failed: it completes with @status, the QP goes where its service says. */
 void berth_req_fail(struct berth_qp *qp, enum ib_wc_status status)
 {
 	lockdep_assert_held(&qp->sq.lock);
 	if (qp->sq.tail != qp->sq.head)
 		berth_sq_complete(qp, status);
-	berth_qp_fail_locked(qp, BERTH_NO_EVENT);
+	berth_qp_fail_sq_locked(qp);
 }
 
 /* Nothing is sent until @usec have passed. */
@@ -218,7 +218,7 @@ static u32 step(struct berth_qp *qp, struct berth_qp **peer, bool *report_draine
 
 	if (READ_ONCE(qp->failed))
 		return 0;
-	if (qp->state == IB_QPS_ERR)
+	if (qp->state == IB_QPS_ERR || qp->state == IB_QPS_SQE)
 		berth_sq_flush(qp);
 	if (!berth_qp_requests(qp) || sq->waiting)
 		return 0;

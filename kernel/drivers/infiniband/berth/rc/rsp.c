@@ -143,8 +143,16 @@ static enum berth_rsp_result write_request(struct berth_qp *qp, const struct ber
 	return land(qp, segs, pkt, payload);
 }
 
-static enum berth_rsp_result request(struct berth_qp *qp, const struct berth_packet *pkt,
-				     struct berth_cursor *payload)
+/**
+ * berth_rsp_request - carry out a request packet
+ * @qp: queue pair, rq.lock held
+ * @pkt: the next one in sequence
+ * @payload: at its payload
+ *
+ * Return: how it fares; but for BERTH_RSP_OK it left no trace beyond bytes that had landed.
+ */
+enum berth_rsp_result berth_rsp_request(struct berth_qp *qp, const struct berth_packet *pkt,
+					struct berth_cursor *payload)
 {
 	if (!in_sequence(qp, pkt) || !length_ok(qp, pkt))
 		return BERTH_RSP_INVALID;
@@ -257,7 +265,7 @@ void berth_rsp_packet(struct berth_qp *qp, const struct berth_packet *pkt,
 		}
 		return;
 	}
-	result = request(qp, pkt, payload);
+	result = berth_rsp_request(qp, pkt, payload);
 	if (result == BERTH_RSP_OK)
 		rq->epsn = berth_psn_add(rq->epsn, psns_of(qp, pkt));
 	settle_result(qp, pkt, result);

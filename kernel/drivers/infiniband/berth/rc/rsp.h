@@ -58,6 +58,8 @@ const struct berth_atomic *berth_atomic_find(const struct berth_rq *rq, u32 psn)
 
 /* rsp.c: requests from the wire */
 void berth_rsp_reset(struct berth_qp *qp, u32 psn);
+enum berth_rsp_result berth_rsp_request(struct berth_qp *qp, const struct berth_packet *pkt,
+					struct berth_cursor *payload);
 void berth_rsp_packet(struct berth_qp *qp, const struct berth_packet *pkt,
 		      struct berth_cursor *payload);
 void berth_rsp_answer(struct berth_qp *qp);

@@ -15,6 +15,8 @@
 #include "../wire/bth.h"
 #include "../wire/packet.h"
 #include "../net/burst.h"
+#include "../transport.h"
+#include "ack.h"
 #include "local_op.h"
 #include "req.h"
 #include "send.h"
@@ -137,6 +139,7 @@ static struct plan plan_packet(const struct berth_qp *qp, struct place *at)
 		p.opcode = berth_opcode_pick(is_write(wqe) ? BERTH_KIND_WRITE : BERTH_KIND_SEND,
 					     !at->offset, p.last,
 					     p.last ? tail_of(wqe) : BERTH_TAIL_NONE);
+		p.opcode = berth_opcode_in(qp->transport->service, p.opcode);
 		at->offset += p.payload;
 	}
 	p.counter = at->counter;
@@ -279,9 +282,9 @@ static void account(struct berth_qp *qp, const struct plan *p, const struct plac
 }
 
 /* The last packet of a burst asks for an acknowledgement, but not a FIRST: its MIDDLEs follow. */
-static bool wants_ack(const struct plan *p, bool last_of_burst)
+static bool wants_ack(const struct berth_qp *qp, const struct plan *p, bool last_of_burst)
 {
-	return last_of_burst && (p->last || p->offset);
+	return last_of_burst && (p->last || p->offset) && qp->transport->reliable;
 }
 
 static void start_clock(struct berth_qp *qp, bool idle)
@@ -301,7 +304,7 @@ static void start_clock(struct berth_qp *qp, bool idle)
  * @qp: queue pair, sq.lock held, a WQE without error at sq.next
  *
  * Without memory or route the packets count as sent and lost: the ack timeout decides how often they
- * are tried again, and when the peer counts as unreachable.
+ * are tried again, and when the peer counts as unreachable. Where nobody acknowledges, they are done.
  *
  * Return: its cost, 0: nothing may be sent now.
  */
@@ -322,7 +325,7 @@ int berth_send_step(struct berth_qp *qp)
 		struct place at = { sq->next, sq->offset };
 		struct plan p = plan_packet(qp, &at);
 
-		if (!lost && fill(qp, &p, berth_burst_packet(&b, i), wants_ack(&p, i == n - 1)))
+		if (!lost && fill(qp, &p, berth_burst_packet(&b, i), wants_ack(qp, &p, i == n - 1)))
 			break;
 		account(qp, &p, &at);
 		bytes += p.wire_len;
@@ -332,10 +335,13 @@ int berth_send_step(struct berth_qp *qp)
 		return sq->waiting ? 0 : BERTH_WQE_COST;
 	}
 	/* Cut short by bad memory: the last one that goes asks instead of the last one planned. */
-	if (i < n)
+	if (i < n && qp->transport->reliable)
 		berth_bth_request_ack((struct berth_bth *)berth_burst_packet(&b, i - 1));
 	if (!lost)
 		berth_burst_send(&b, i);
-	start_clock(qp, idle);
+	if (qp->transport->reliable)
+		start_clock(qp, idle);
+	else
+		berth_ack_sent(qp);
 	return bytes + BERTH_WQE_COST;
 }

@@ -32,13 +32,12 @@
  * @pkt: parsed, ICRC checked
  * @rx: where it came from
  *
- * Return: whether it is for this QP: of its service, network namespace, number and queue key.
+ * Return: whether it is for this QP: of its network namespace, number and queue key.
  */
 bool berth_ud_accepts(const struct berth_qp *qp, const struct berth_packet *pkt,
 		      const struct berth_rx *rx)
 {
-	if (!(pkt->op->flags & BERTH_OP_UD) || pkt->qpn != qp->wire_qpn ||
-	    dev_net(qp->dev->ndev) != rx->net || pkt->qkey != qp->qkey)
+	if (pkt->qpn != qp->wire_qpn || dev_net(qp->dev->ndev) != rx->net || pkt->qkey != qp->qkey)
 		return false;
 	return !qp->gsi || pkt->payload_len == IB_MGMT_MAD_SIZE;
 }

@@ -38,6 +38,7 @@ static void reset_responder(struct berth_qp *qp, u32 psn)
 }
 
 const struct berth_transport berth_ud_transport = {
+	.service = BERTH_SERVICE_UD,
 	.sq_error = IB_QPS_SQE,
 	.setup = setup,
 	.quiesce = quiesce,

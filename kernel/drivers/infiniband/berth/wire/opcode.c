@@ -16,9 +16,6 @@
 #include "opcode.h"
 
 #define OPERATIONS	32
-#define SERVICE_SHIFT	5
-#define SERVICE_RC	0
-#define SERVICE_UD	3
 
 /* Bytes of the headers that the flags @f name. */
 #define EXT(f, bit, type)	(((f) & (bit)) ? sizeof(struct type) : 0)
@@ -50,7 +47,7 @@
 #define INV		BERTH_OP_IETH
 #define RETH		BERTH_OP_RETH
 #define AETH		BERTH_OP_AETH
-#define UD		(BERTH_OP_UD | BERTH_OP_DETH)
+#define UD		BERTH_OP_DETH
 
 static const struct berth_opcode rc_table[OPERATIONS] = {
 	ENTRY(BERTH_RC_SEND_FIRST, BERTH_CLASS_SEND, RQ | FIRST),
@@ -82,6 +79,22 @@ static const struct berth_opcode rc_table[OPERATIONS] = {
 	ENTRY(BERTH_RC_ATOMIC_WRITE, BERTH_CLASS_ATOMIC, RQ | ONLY | BERTH_OP_FILLED | RETH),
 };
 
+static const struct berth_opcode uc_table[OPERATIONS] = {
+	ENTRY(BERTH_UC_SEND_FIRST, BERTH_CLASS_SEND, RQ | FIRST),
+	ENTRY(BERTH_UC_SEND_MIDDLE, BERTH_CLASS_SEND, RQ | MIDDLE),
+	ENTRY(BERTH_UC_SEND_LAST, BERTH_CLASS_SEND, RQ | LAST | RECV),
+	ENTRY(BERTH_UC_SEND_LAST_IMM, BERTH_CLASS_SEND, RQ | LAST | RECV | IMM),
+	ENTRY(BERTH_UC_SEND_ONLY, BERTH_CLASS_SEND, RQ | ONLY | RECV),
+	ENTRY(BERTH_UC_SEND_ONLY_IMM, BERTH_CLASS_SEND, RQ | ONLY | RECV | IMM),
+
+	ENTRY(BERTH_UC_WRITE_FIRST, BERTH_CLASS_WRITE, RQ | FIRST | RETH),
+	ENTRY(BERTH_UC_WRITE_MIDDLE, BERTH_CLASS_WRITE, RQ | MIDDLE),
+	ENTRY(BERTH_UC_WRITE_LAST, BERTH_CLASS_WRITE, RQ | LAST),
+	ENTRY(BERTH_UC_WRITE_LAST_IMM, BERTH_CLASS_WRITE, RQ | LAST | RECV | IMM),
+	ENTRY(BERTH_UC_WRITE_ONLY, BERTH_CLASS_WRITE, RQ | ONLY | RETH),
+	ENTRY(BERTH_UC_WRITE_ONLY_IMM, BERTH_CLASS_WRITE, RQ | ONLY | RECV | RETH | IMM),
+};
+
 static const struct berth_opcode ud_table[OPERATIONS] = {
 	ENTRY(BERTH_UD_SEND_ONLY, BERTH_CLASS_SEND, RQ | ONLY | RECV | UD),
 	ENTRY(BERTH_UD_SEND_ONLY_IMM, BERTH_CLASS_SEND, RQ | ONLY | RECV | UD | IMM),
@@ -101,11 +114,14 @@ const struct berth_opcode *berth_opcode_find(u8 opcode)
 {
 	const struct berth_opcode *op;
 
-	switch (opcode >> SERVICE_SHIFT) {
-	case SERVICE_RC:
+	switch (opcode >> BERTH_SERVICE_SHIFT) {
+	case BERTH_SERVICE_RC:
 		op = &rc_table[opcode & (OPERATIONS - 1)];
 		break;
-	case SERVICE_UD:
+	case BERTH_SERVICE_UC:
+		op = &uc_table[opcode & (OPERATIONS - 1)];
+		break;
+	case BERTH_SERVICE_UD:
 		op = &ud_table[opcode & (OPERATIONS - 1)];
 		break;
 	default:
@@ -160,7 +176,7 @@ static const u8 pick_table[KINDS][POSITIONS][TAILS] = {
 };
 
 /**
- * berth_opcode_pick - the opcode of a packet to be sent
+ * berth_opcode_pick - the opcode of a packet to be sent, that of RC where UC has it too
  * @kind: what the message is
  * @first: whether the packet begins it
  * @last: whether the packet ends it

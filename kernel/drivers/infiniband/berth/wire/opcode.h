@@ -3,7 +3,7 @@
  * What each transport opcode means: which headers follow the BTH and where,
  * whether it starts or ends a message, carries payload, completes a receive.
  *
- * The table covers the RC service and the datagrams of UD (IBTA volume 1,
+ * The table covers the services RC and UC and the datagrams of UD (IBTA volume 1,
  * 9.2.1 and 9.4). Transports look an opcode up once per packet and then ask
  * flags; they hold no opcode switch of their own. Read-only data, any context,
  * pure code.
@@ -39,8 +39,29 @@ enum berth_opcode_value {
 	BERTH_RC_SEND_ONLY_INV		= 0x17,
 	BERTH_RC_ATOMIC_WRITE		= 0x1d,
 
+	BERTH_UC_SEND_FIRST		= 0x20,
+	BERTH_UC_SEND_MIDDLE		= 0x21,
+	BERTH_UC_SEND_LAST		= 0x22,
+	BERTH_UC_SEND_LAST_IMM		= 0x23,
+	BERTH_UC_SEND_ONLY		= 0x24,
+	BERTH_UC_SEND_ONLY_IMM		= 0x25,
+	BERTH_UC_WRITE_FIRST		= 0x26,
+	BERTH_UC_WRITE_MIDDLE		= 0x27,
+	BERTH_UC_WRITE_LAST		= 0x28,
+	BERTH_UC_WRITE_LAST_IMM		= 0x29,
+	BERTH_UC_WRITE_ONLY		= 0x2a,
+	BERTH_UC_WRITE_ONLY_IMM		= 0x2b,
+
 	BERTH_UD_SEND_ONLY		= 0x64,
 	BERTH_UD_SEND_ONLY_IMM		= 0x65,
+};
+
+/* The upper three bits of an opcode. */
+#define BERTH_SERVICE_SHIFT	5
+enum berth_service {
+	BERTH_SERVICE_RC		= 0,
+	BERTH_SERVICE_UC		= 1,
+	BERTH_SERVICE_UD		= 3,
 };
 
 /*
@@ -71,7 +92,6 @@ enum berth_op_class {
 #define BERTH_OP_PAYLOAD	0x1000	/* payload is allowed */
 #define BERTH_OP_FILLED		0x2000	/* payload is required; FIRST, MIDDLE: one path MTU */
 #define BERTH_OP_RECV		0x4000	/* the end of a message that completes a receive */
-#define BERTH_OP_UD		0x8000
 
 /**
  * struct berth_opcode - the properties of one opcode
@@ -112,6 +132,17 @@ enum berth_op_tail {
 	BERTH_TAIL_IMM,
 	BERTH_TAIL_INV,
 };
+
+static inline enum berth_service berth_opcode_service(const struct berth_opcode *op)
+{
+	return op->value >> BERTH_SERVICE_SHIFT;
+}
+
+/* SEND and WRITE are the same operations in RC and UC: the opcode of UC for one of RC, and so on. */
+static inline u8 berth_opcode_in(enum berth_service service, u8 rc_opcode)
+{
+	return service << BERTH_SERVICE_SHIFT | rc_opcode;
+}
 
 const struct berth_opcode *berth_opcode_find(u8 opcode);
 int berth_opcode_pick(enum berth_op_kind kind, bool first, bool last, enum berth_op_tail tail);
