@@ -3,8 +3,8 @@
 # Runs in the guest: the scripts named on the command line, one after the other, under the protocol of
 # docs/testing.md. Writes to stdout, for tests/vm/test.sh on the host:
 #   BEGIN script | PASS script: case (seconds) | FAIL script: case: why | SKIP script: case: why | LOG text | END
-# After each script: what it left running is killed, the devices are there again, and the kernel's log (and,
-# on the debug kernel, kmemleak) is looked at. A script's whole output is /out/SCRIPT.log.
+# After each script: what it left running is killed, the devices are there again, and the kernel's log is looked
+# at; on the debug kernel kmemleak is, after every few. A script's whole output is /out/SCRIPT.log.
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck source=tests/vm/splat.sh
@@ -117,19 +117,24 @@ check_log() {
 	cp /run/suite.dmesg "/out/$name.dmesg"
 }
 
+# Leaks stay, and their reports tell who allocated: as a scan takes most of a minute, it is not for each script.
+SCAN_EVERY=10
+unscanned=()
+
 # kmemleak reports nothing younger than 5 s.
 check_leaks() {
-	local name=$1
-	[[ -e $KMEMLEAK ]] || return 0
+	local name=${unscanned[*]}
+	[[ -e $KMEMLEAK && ${#unscanned[@]} -gt 0 ]] || return 0
+	unscanned=()
 	sleep 5
 	echo scan >$KMEMLEAK
 	echo scan >$KMEMLEAK
 	cat $KMEMLEAK >/run/suite.leaks
 	echo clear >$KMEMLEAK
 	[[ -s /run/suite.leaks ]] || return 0
-	fail "$name" "kmemleak: $(grep -c '^unreferenced' /run/suite.leaks) objects"
+	fail "${name##* }" "kmemleak: $(grep -c '^unreferenced' /run/suite.leaks) objects, of one of: $name"
 	log_lines 80 </run/suite.leaks
-	cp /run/suite.leaks "/out/$name.leaks"
+	cp /run/suite.leaks "/out/${name##* }.leaks"
 }
 
 one() {
@@ -152,7 +157,8 @@ one() {
 	[[ $failed == 0 ]] || tail -n 60 "/out/$name.log" | log_lines
 	check_log "$name"
 	restore || fail "$name" "the devices could not be set up again after it"
-	check_leaks "$name"
+	unscanned+=("$name")
+	((${#unscanned[@]} < SCAN_EVERY)) || check_leaks
 }
 
 # libibverbs loads every provider there is, and over 9p that is more than half of a program's start: only those
@@ -181,4 +187,5 @@ for script; do
 		one "$script"
 	fi
 done
+check_leaks
 echo "END"

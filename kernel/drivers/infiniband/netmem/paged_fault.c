@@ -304,6 +304,7 @@ int berth_paged_fault(struct window_paged *p, unsigned long first, unsigned long
 
 static bool take_failure(struct window_paged *p, const struct paged_want *want)
 {
+	bool found = false;
 	unsigned int i;
 
 	lockdep_assert_held(&p->want_lock);
@@ -315,22 +316,36 @@ static bool take_failure(struct window_paged *p, const struct paged_want *want)
 			continue;
 		/* One answer, one try: the process may have put something there since. */
 		f->valid = false;
-		if (time_before(jiffies, f->until))
-			return true;
+		found |= time_before(jiffies, f->until);
 	}
-	return false;
+	return found;
+}
+
+/* What else is wanted of this page would fail, too, and be told to an access that never asked. */
+static void forget_wants(struct window_paged *p, unsigned long page, bool write)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < p->want_count; i++) {
+		const struct paged_want *w = &p->wants[i];
+
+		if (w->hint || w->first > page || w->last < page ||
+		    (write && w->how != BERTH_PAGING_WRITE))
+			p->wants[n++] = *w;
+	}
+	p->want_count = n;
 }
 
 static void remember_failure(struct window_paged *p, unsigned long page, bool write)
 {
-	spin_lock_bh(&p->want_lock);
+	lockdep_assert_held(&p->want_lock);
+	forget_wants(p, page, write);
 	p->failures[p->failure_next++ % PAGED_FAILURES] = (struct paged_failure){
 		.page = page,
 		.until = jiffies + FAILURE_TIME,
 		.write = write,
 		.valid = true,
 	};
-	spin_unlock_bh(&p->want_lock);
 }
 
 static bool is_wanted(const struct window_paged *p, const struct paged_want *want)
@@ -373,7 +388,10 @@ int berth_paged_want(struct window_paged *p, const struct paged_want *want)
 	return -EAGAIN;
 }
 
-/* The oldest; of a hint, a piece. */
+/*
+ * The oldest; of a hint, a piece. It stays the first in line until it is served: accesses that come
+ * again meanwhile want nothing new, and no second failure is remembered than the one that they are told.
+ */
 static bool next_want(struct window_paged *p, struct paged_want *want)
 {
 	bool any;
@@ -382,18 +400,30 @@ static bool next_want(struct window_paged *p, struct paged_want *want)
 	any = p->want_count;
 	if (any) {
 		*want = p->wants[0];
-		p->want_count--;
-		memmove(p->wants, p->wants + 1, p->want_count * sizeof(p->wants[0]));
-		if (want->hint && want->last - want->first >= HINT_PAGES) {
-			struct paged_want *rest = &p->wants[p->want_count++];
-
-			*rest = *want;
-			rest->first += HINT_PAGES;
-			want->last = rest->first - 1;
-		}
+		if (want->hint)
+			want->last = min(want->last, want->first + HINT_PAGES - 1);
 	}
 	spin_unlock_bh(&p->want_lock);
 	return any;
+}
+
+/* What is left of a hint goes to the end. */
+static void want_served(struct window_paged *p, const struct paged_want *want, int err,
+			unsigned long failed)
+{
+	struct paged_want rest;
+
+	spin_lock_bh(&p->want_lock);
+	rest = p->wants[0];
+	p->want_count--;
+	memmove(p->wants, p->wants + 1, p->want_count * sizeof(p->wants[0]));
+	if (rest.last > want->last) {
+		rest.first = want->last + 1;
+		p->wants[p->want_count++] = rest;
+	}
+	if (err == -EFAULT && !want->hint)
+		remember_failure(p, failed, want->how == BERTH_PAGING_WRITE);
+	spin_unlock_bh(&p->want_lock);
 }
 
 static void serve_wants(struct work_struct *work)
@@ -405,8 +435,7 @@ static void serve_wants(struct work_struct *work)
 	while (next_want(p, &want)) {
 		int err = berth_paged_fault(p, want.first, want.last, want.how, &failed);
 
-		if (err == -EFAULT && !want.hint)
-			remember_failure(p, failed, want.how == BERTH_PAGING_WRITE);
+		want_served(p, &want, err, failed);
 	}
 }
 

@@ -15,8 +15,10 @@
 #include "../wire/bth.h"
 #include "qp_state.h"
 
+/* Programs pass the flags of their regions; what says nothing of a QP counts for nothing. */
+#define REGION_FLAGS	(IB_ACCESS_MW_BIND | IB_ACCESS_ON_DEMAND | IB_ACCESS_HUGETLB)
 #define ACCESS_FLAGS	(IB_ACCESS_LOCAL_WRITE | IB_ACCESS_REMOTE_WRITE | IB_ACCESS_REMOTE_READ | \
-			 IB_ACCESS_REMOTE_ATOMIC | IB_ACCESS_RELAXED_ORDERING)
+			 IB_ACCESS_REMOTE_ATOMIC | IB_ACCESS_RELAXED_ORDERING | REGION_FLAGS)
 
 static int check_path(const struct berth_qp *qp, const struct ib_qp_attr *attr, int mask)
 {
