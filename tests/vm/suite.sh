@@ -162,7 +162,7 @@ one() {
 }
 
 # libibverbs loads every provider there is, and over 9p that is more than half of a program's start: only those
-# that serve a device here. On the stock kernel the scripts of perftest and of the stock tools have all of them.
+# that serve a device here. On the stock kernel the stock tools have all of them.
 few_providers() {
 	local p
 	mkdir -p /run/libibverbs.d
@@ -179,7 +179,7 @@ if [[ -e $KMEMLEAK ]]; then
 fi
 few_providers
 for script; do
-	if [[ $script == */6?-* && ${BERTH_FLAVOUR:-stock} == stock ]]; then
+	if [[ $script == */61-* && ${BERTH_FLAVOUR:-stock} == stock ]]; then
 		all_providers
 		one "$script"
 		few_providers
