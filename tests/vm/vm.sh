@@ -32,7 +32,7 @@ berth1), MTU 4200; rdma_rxe at hand (modprobe rdma_rxe); a 256 MiB PCI BAR of de
   --no-build      take what was built last, without looking at the sources
   --siw           build siw for this kernel too (modprobe siw; from then on it is always at hand)
   --out DIR       /out in the guest is DIR here
-  --net DIR/N     a second network card, eth1, on a wire with the VM that has DIR/M (0 and 1)
+  --net DIR/N     a second network card, on a wire with the VM that has DIR/M (0 and 1)
   --bar FILE      keep the BAR's memory in FILE (created if it does not exist), else it is thrown away
   --timeout S     give up after S seconds (600)
   --kvm, --tcg    insist on KVM, or never try it
