@@ -203,7 +203,7 @@ void berth_window_release(struct berth_window *w);
 
 /**
  * berth_window_prefetch() - bring pages in before they are accessed
- * @w: a paged window, held, or without @wait found under RCU.
+ * @w: the window, held, or without @wait found under RCU; nothing is done for one that is not paged.
  * @off: offset of the first byte.
  * @len: bytes; 0 does nothing.
  * @how: for what.

@@ -112,6 +112,7 @@ static void lists(const void *arg)
 	const bool read = x.op == X_READ;
 	struct vt_buf *src = read ? b.b : b.a, *dst = read ? b.a : b.b;
 	const bool one_src = read, one_dst = !read && !xfer_ops[x.op].send;
+	struct vt_buf *pinned = vt_buf_new(read ? b.da : b.db, VT_HOST, 8192, VT_ACCESS_ALL);
 
 	x.nsrc = one_src ? 1 : 8;
 	x.ndst = one_dst ? 1 : 8;
@@ -123,6 +124,14 @@ static void lists(const void *arg)
 		x.src[0] = (struct xfer_seg){ src, 4090, 7200 };
 	if (one_dst)
 		x.dst[0] = (struct xfer_seg){ dst, 8190, 5628 };
+	for (int i = 0; i < 3; i++) {
+		odp_evict_bench(&b);
+		xfer_run(&b.p->a, &b.p->b, &x);
+	}
+	/* The first of the list is not paged on demand, the others are. */
+	if (one_dst)
+		return;
+	x.dst[0] = (struct xfer_seg){ pinned, 4000, 900 };
 	for (int i = 0; i < 3; i++) {
 		odp_evict_bench(&b);
 		xfer_run(&b.p->a, &b.p->b, &x);

@@ -359,6 +359,8 @@ int berth_window_prefetch(struct berth_window *w, u64 off, u64 len, enum berth_p
 
 	if (off > w->length || len > w->length - off)
 		return -ERANGE;
+	if (w->kind != WINDOW_PAGED)
+		return 0;
 	if (how == BERTH_PAGING_WRITE && !p->writable)
 		return -EACCES;
 	if (!len)

@@ -288,7 +288,7 @@ void berth_landing_ahead(struct berth_segs segs, u32 offset)
 	struct place p = place_at(segs, offset);
 
 	for (; place_settle(&p); p.offset += place_left(&p))
-		if (p.seg->window && p.seg->paged)
+		if (p.seg->window)
 			berth_window_prefetch(p.seg->window, p.seg->offset + p.offset, place_left(&p),
 					      BERTH_PAGING_WRITE, false);
 }

@@ -49,7 +49,8 @@ static bool is_peer(const struct berth_qp *qp, const struct berth_qp *peer, u32 
 	const struct berth_path *out = &qp->path, *in = &peer->path;
 
 	return berth_qp_responds(peer) && !READ_ONCE(peer->failed) &&
-	       peer->transport == qp->transport && peer->dest_qpn == qp->qpn && peer->dev->netns == qp->dev->netns &&
+	       peer->transport == qp->transport && peer->dest_qpn == qp->qpn &&
+	       peer->dev->netns == qp->dev->netns &&
 	       out->family == in->family &&
 	       same_addr(out->family, &out->daddr, &in->saddr) &&
 	       same_addr(out->family, &out->saddr, &in->daddr) &&
