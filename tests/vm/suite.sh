@@ -76,18 +76,22 @@ run_script() {
 	return $rc
 }
 
-# Everything that is not this shell, its ancestors or the relays of guest.sh.
-kill_leftovers() {
-	local pid stat sid mine
-	mine=$(awk '{ print $6 }' /proc/self/stat)
-	for stat in /proc/[0-9]*/stat; do
-		pid=${stat#/proc/}
-		pid=${pid%/stat}
-		sid=$(awk '{ sub(/^.*\) /, ""); print $4 }' "$stat" 2>/dev/null) || continue
-		[[ -n $sid && $sid != 0 && $sid != "$mine" ]] || continue
-		kill -9 "$pid" 2>/dev/null
-	done
+# session PID: in sid; 0 for threads of the kernel.
+session() {
+	local stat
+	read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
+	read -r _ _ _ sid _ <<<"${stat##*) }"
 }
+
+# Everything that is not of this shell's session, which has the relays of guest.sh.
+kill_leftovers() {
+	local dir sid mine
+	session self
+	mine=$sid
+	for dir in /proc/[0-9]*; do
+		! session "${dir#/proc/}" || [[ $sid == 0 || $sid == "$mine" ]] || kill -9 "${dir#/proc/}"
+	done
+} 2>/dev/null
 
 # The state that every script finds: both devices, no queueing discipline, links up.
 restore() {
