@@ -10,11 +10,11 @@
  */
 #include "../landing/landing.h"
 #include "../obj/qp_state.h"
+#include "../op/local_op.h"
 #include "../stats.h"
 #include "../transport.h"
 #include "../wire/bth.h"
 #include "local.h"
-#include "local_op.h"
 #include "req.h"
 #include "rsp.h"
 #include "uc.h"
