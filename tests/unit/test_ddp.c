@@ -184,11 +184,14 @@ static void ddp_parse__message_offset_wraps(void **state)
 static void ddp_parse__tagged_offset_wraps(void **state)
 {
 	u8 bytes[16] = { 0x00, 0x0f, 0xc1, 0x40, 0, 0, 0, 9,
-			 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+			 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe };
 	struct berth_ddp seg;
 
 	assert_int_equal(parse(&seg, bytes, 16), 16);
 	bytes[1] = 0x10;
+	check_refused(bytes, 16, -EBADMSG, BERTH_DDP_TO);
+	bytes[15] = 0xff;
+	bytes[1] = 0x0f;
 	check_refused(bytes, 16, -EBADMSG, BERTH_DDP_TO);
 	bytes[1] = 0x0e;
 	assert_int_equal(parse(&seg, bytes, 16), 16);

@@ -184,6 +184,29 @@ static void fpdu__crc_is_that_of_iscsi(void **state)
 	assert_int_equal(~crc32c(~0u, zeros, 32), 0x8a9136aa);
 }
 
+/* RFC 5044, figure 5, but for the marker of zeros in front of it, which is summed too. */
+static void fpdu__hex_dump_of_the_rfc(void **state)
+{
+	static const u8 bytes[48] = {
+		0x00, 0x2a, 0x41, 0x43, [15] = 0x01, [44] = 0x52, 0x23, 0x99, 0x83,
+	};
+	static const u8 marker[4];
+	struct heard h = { 0 };
+	struct berth_fpdu f;
+	u32 crc;
+
+	berth_fpdu_init(&f);
+	assert_int_equal(read_copy(&f, &h, bytes, sizeof(bytes)), 0);
+	assert_int_equal(h.fpdus, 1);
+	assert_int_equal(f.seg.opcode, BERTH_RDMAP_SEND);
+	assert_int_equal(f.seg.msn, 1);
+	assert_int_equal(f.seg.payload_len, 24);
+	crc = crc32c(~0u, marker, sizeof(marker));
+	crc = crc32c(crc, f.hdr, f.hdr_len);
+	crc = crc32c(crc, h.payload, 24);
+	assert_true(berth_fpdu_crc(&f) == cpu_to_le32(~crc));
+}
+
 static void fpdu__pieces_of_every_size(void **state)
 {
 	for (u32 size = 1; size <= sizeof(stream); size++) {
@@ -365,6 +388,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fpdu__crc_is_that_of_iscsi),
+		cmocka_unit_test(fpdu__hex_dump_of_the_rfc),
 		cmocka_unit_test(fpdu__pieces_of_every_size),
 		cmocka_unit_test(fpdu__every_two_cuts),
 		cmocka_unit_test(fpdu__every_truncation),

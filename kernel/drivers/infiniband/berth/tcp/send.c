@@ -155,7 +155,7 @@ static int add_atomic(struct berth_conn *conn, u32 id, const struct berth_swqe *
 			.data = swap ? wqe->atomic.swap : wqe->atomic.compare_add,
 			.mask = swap ? U64_MAX : 0,
 			.compare = swap ? wqe->atomic.compare_add : 0,
-			.compare_mask = swap ? U64_MAX : 0,
+			.compare_mask = U64_MAX,
 		},
 	};
 	int ret = add_control(conn, &seg);

@@ -214,8 +214,7 @@ static enum berth_ddp_reason check(const struct berth_ddp *seg, const struct ber
 			return BERTH_DDP_MO;
 	}
 	if (op->flags & BERTH_RDMAP_TAGGED) {
-		/* The last byte of the buffer may be the last that there is. */
-		if (seg->payload_len && seg->to + (seg->payload_len - 1) < seg->to)
+		if (seg->to + seg->payload_len < seg->to)
 			return BERTH_DDP_TO;
 	} else if (seg->mo + seg->payload_len < seg->mo) {
 		return BERTH_DDP_MO;

@@ -49,7 +49,11 @@ struct berth_rdmap_read {
 	u32 size;
 };
 
-/* The masks are for the bits of @data and of @compare (RFC 7306). */
+/*
+ * FETCH_ADD: no carry leaves a bit of @mask, so that 0 is a plain addition; it is
+ * sent with @compare 0 and @compare_mask ~0. CMP_SWAP: the masks select the bits
+ * to swap and to compare (RFC 7306, 5.1 and 5.2.1).
+ */
 struct berth_rdmap_atomic {
 	u64 to;
 	u64 data;		/* to add or to swap in */

@@ -38,7 +38,7 @@
  * @ird: incoming read depth, 14 bits
  * @ord: outgoing read depth, 14 bits
  * @peer_to_peer: A: the initiator sends first, with one of the following
- * @rtr_send: B: an FPDU of no bytes
+ * @rtr_send: B: a SEND of no bytes
  * @rtr_write: C: an RDMA WRITE of no bytes
  * @rtr_read: D: an RDMA READ of no bytes
  */
