@@ -158,7 +158,7 @@ static int add_trailer(struct build *to)
 /**
  * berth_batch_add - append one FPDU
  * @b: batch with berth_batch_room()
- * @seg: its headers; payload_len bytes of payload, BERTH_FPDU_PAYLOAD at most
+ * @seg: its headers; payload_len bytes of payload, BERTH_FPDU_MOST at most
  * @src: where the payload is
  * @offset: of the payload in @src
  * @crc: whether the connection uses MPA's CRC; the field is zero otherwise

@@ -17,7 +17,7 @@ struct berth_ddp;
 struct sock;
 
 /* Payload of one FPDU at most: whole pages, and with its headers below 64 KiB. */
-#define BERTH_FPDU_PAYLOAD	(32U << 10)
+#define BERTH_FPDU_MOST	(32U << 10)
 
 /* Pieces that an FPDU may take: its pages, their ends, header and trailer, and what is copied. */
 #define BERTH_FPDU_VECS		24

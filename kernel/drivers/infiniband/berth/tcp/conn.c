@@ -149,6 +149,7 @@ struct berth_conn *berth_conn_alloc(struct socket *sock, bool crc, bool dialed)
 	conn->heard = dialed;
 	conn->greet = dialed;
 	berth_fpdu_init(&conn->fpdu);
+	berth_ahead_init(&conn->ahead);
 	for (i = 0; i < BERTH_QNS; i++) {
 		conn->msn[i] = 1;
 		conn->next_msn[i] = 1;
@@ -247,6 +248,7 @@ void berth_conn_detach(struct berth_tcp *tcp)
 	sk->sk_error_report = conn->old_error_report;
 	write_unlock_bh(&sk->sk_callback_lock);
 	berth_batch_fini(&conn->batch);
+	berth_ahead_purge(&conn->ahead);
 	release_sock(sk);
 
 	kernel_sock_shutdown(conn->sock, SHUT_WR);

@@ -18,6 +18,7 @@
 #include "../obj/qp.h"
 #include "../wire/ddp.h"
 #include "../wire/fpdu.h"
+#include "ahead.h"
 #include "batch.h"
 
 /* Zero-length READs that may be unanswered: they ask for an acknowledgement. */
@@ -101,6 +102,8 @@ struct berth_conn {
 	u32 sum;			/* CRC of the FPDU so far */
 	u8 todo;			/* enum berth_tcp_todo: what its segment still calls for */
 	bool broken;			/* what comes is thrown away */
+	bool unready;			/* the segment waits for a receive */
+	struct berth_ahead ahead;	/* what is behind it */
 	u8 opcode;			/* of the SEND that is arriving */
 	u32 placed;			/* payload of the segment that has landed */
 	u32 msn[BERTH_QNS];		/* expected next, by queue number */
@@ -194,12 +197,14 @@ int berth_tcp_response_begin(struct berth_conn *conn, const struct berth_ddp *se
 int berth_tcp_response_payload(struct berth_conn *conn, const struct berth_ddp *seg,
 			       struct berth_cursor at, u32 n);
 int berth_tcp_response_end(struct berth_conn *conn, const struct berth_ddp *seg);
-void berth_tcp_rnr_notice(struct berth_conn *conn, u32 msn, u8 timer_code);
 void berth_tcp_unready(struct berth_conn *conn);
 void berth_tcp_fail_pending(struct berth_conn *conn);
 
 /* recv.c */
 void berth_tcp_receive(struct berth_conn *conn);
 int berth_tcp_refuse(struct berth_conn *conn, struct berth_term_error error);
+bool berth_tcp_is_response(const struct berth_ddp *seg);
+u32 berth_tcp_crc(const struct berth_conn *conn, u32 sum, const void *bytes, u32 n);
+u32 berth_tcp_crc_payload(const struct berth_conn *conn, u32 sum, struct berth_cursor at, u32 n);
 
 #endif

@@ -13,6 +13,7 @@
 #include <net/tcp.h>
 #include "../obj/qp_state.h"
 #include "../stats.h"
+#include "ahead.h"
 #include "conn.h"
 #include "term.h"
 
@@ -43,65 +44,65 @@ static int broken(struct berth_conn *conn, struct berth_term_error error)
 	return berth_tcp_refuse(conn, error);
 }
 
-static void grow(struct berth_conn *conn, const void *bytes, u32 n)
+/**
+ * berth_tcp_crc - go on with MPA's CRC, where the connection uses it
+ * @conn: connection
+ * @sum: so far; ~0 to begin
+ * @bytes: what follows
+ * @n: how many bytes
+ *
+ * Return: the sum.
+ */
+u32 berth_tcp_crc(const struct berth_conn *conn, u32 sum, const void *bytes, u32 n)
 {
-	if (conn->crc)
-		conn->sum = crc32c(conn->sum, bytes, n);
+	return conn->crc ? crc32c(sum, bytes, n) : sum;
 }
 
 /* The same for payload, wherever it lies in the skb. */
-static void grow_payload(struct berth_conn *conn, struct berth_cursor at, u32 n)
+u32 berth_tcp_crc_payload(const struct berth_conn *conn, u32 sum, struct berth_cursor at, u32 n)
 {
 	while (conn->crc && n) {
 		u32 part;
 		const void *bytes = berth_cursor_span(&at, &part);
 
 		if (!bytes)
-			return;
+			return sum;
 		part = min(part, n);
-		grow(conn, bytes, part);
+		sum = crc32c(sum, bytes, part);
 		berth_cursor_skip(&at, part);
 		n -= part;
 	}
+	return sum;
 }
 
-/* Segments that answer what we have asked, or end it. */
-static bool is_response(const struct berth_ddp *seg)
-{
-	return seg->opcode == BERTH_RDMAP_READ_RESPONSE ||
-	       seg->opcode == BERTH_RDMAP_ATOMIC_RESPONSE || seg->opcode == BERTH_RDMAP_TERMINATE;
-}
-
-/* Immediate data that is none: the peer says that it has no receive for us. */
-static bool rnr_notice(struct berth_conn *conn, const struct berth_ddp *seg)
+/* Segments that answer what we have asked, tell that it has to wait, or end it. */
+bool berth_tcp_is_response(const struct berth_ddp *seg)
 {
 	struct berth_tcp_imm imm;
-	u32 kind;
 
-	if (seg->opcode != BERTH_RDMAP_IMM)
+	switch (seg->opcode) {
+	case BERTH_RDMAP_READ_RESPONSE:
+	case BERTH_RDMAP_ATOMIC_RESPONSE:
+	case BERTH_RDMAP_TERMINATE:
+		return true;
+	case BERTH_RDMAP_IMM:
+		memcpy(&imm, &seg->imm, sizeof(imm));
+		return (be32_to_cpu(imm.kind) & ~BERTH_TCP_IMM_PARAM) == BERTH_TCP_IMM_RNR;
+	default:
 		return false;
-	memcpy(&imm, &seg->imm, sizeof(imm));
-	kind = be32_to_cpu(imm.kind);
-	if ((kind & ~BERTH_TCP_IMM_PARAM) != BERTH_TCP_IMM_RNR ||
-	    seg->msn != conn->msn[BERTH_QN_SEND])
-		return false;
-	conn->msn[BERTH_QN_SEND]++;
-	berth_tcp_rnr_notice(conn, be32_to_cpu(imm.data), kind & BERTH_TCP_IMM_PARAM);
-	return true;
+	}
 }
 
 static int begin(struct berth_conn *conn, const struct berth_ddp *seg)
 {
-	if (is_response(seg))
+	if (berth_tcp_is_response(seg))
 		return berth_tcp_response_begin(conn, seg);
-	if (rnr_notice(conn, seg))
-		return 0;
 	return berth_tcp_request_begin(conn, seg);
 }
 
 static int end(struct berth_conn *conn, const struct berth_ddp *seg)
 {
-	if (is_response(seg))
+	if (berth_tcp_is_response(seg))
 		return berth_tcp_response_end(conn, seg);
 	return berth_tcp_request_end(conn, seg);
 }
@@ -113,6 +114,7 @@ static int act(struct berth_conn *conn)
 	int ret = 0;
 
 	if (conn->todo == BERTH_TCP_BEGIN || conn->todo == BERTH_TCP_WHOLE) {
+		conn->unready = false;
 		ret = begin(conn, seg);
 		if (ret)
 			return ret;
@@ -137,8 +139,7 @@ static int take_header(struct berth_conn *conn, const void *bytes, u32 n)
 	if (f->state == BERTH_FPDU_PAYLOAD || f->state == BERTH_FPDU_TRAILER) {
 		conn->heard = true;
 		conn->placed = 0;
-		conn->sum = ~0;
-		grow(conn, f->hdr, f->hdr_len);
+		conn->sum = berth_tcp_crc(conn, ~0, f->hdr, f->hdr_len);
 		conn->todo = f->left ? BERTH_TCP_BEGIN : BERTH_TCP_NOTHING;
 		berth_count(conn->qp->dev, BERTH_CNT_RX_PACKETS);
 	}
@@ -151,13 +152,13 @@ static int take_payload(struct berth_conn *conn, const struct berth_cursor *at, 
 	int ret;
 
 	n = min(n, f->left);
-	if (is_response(&f->seg))
+	if (berth_tcp_is_response(&f->seg))
 		ret = berth_tcp_response_payload(conn, &f->seg, *at, n);
 	else
 		ret = berth_tcp_request_payload(conn, &f->seg, *at, n);
 	if (ret)
 		return ret;
-	grow_payload(conn, *at, n);
+	conn->sum = berth_tcp_crc_payload(conn, conn->sum, *at, n);
 	conn->placed += n;
 	berth_fpdu_payload(f, n);
 	return n;
@@ -175,7 +176,7 @@ static int take_trailer(struct berth_conn *conn, const void *bytes, u32 n)
 
 	if (!berth_fpdu_done(f))
 		return used;
-	grow(conn, f->trailer, f->pad);
+	conn->sum = berth_tcp_crc(conn, conn->sum, f->trailer, f->pad);
 	if (conn->crc && berth_fpdu_crc(f) != cpu_to_le32(~conn->sum)) {
 		berth_count(conn->qp->dev, BERTH_CNT_RX_BAD_ICRC);
 		return broken(conn, bad_crc);
@@ -207,28 +208,93 @@ static int take(struct berth_conn *conn, const struct berth_cursor *at, u32 n)
 	return take_header(conn, bytes, n);
 }
 
+/*
+ * Hands bytes of an skb on, as they come or looking behind what waits. Returns how many were taken;
+ * fewer than @len: no more now.
+ */
+static u32 feed(struct berth_conn *conn, struct sk_buff *skb, u32 offset, u32 len, bool behind)
+{
+	struct berth_cursor at;
+	u32 done = 0;
+	int n;
+
+	if (!conn->broken && berth_cursor_init(&at, skb, offset))
+		broken(conn, (struct berth_term_error){});
+	while (done < len && !conn->broken) {
+		if (behind)
+			n = berth_ahead_take(conn, skb, &at, offset + done, len - done);
+		else
+			n = take(conn, &at, len - done);
+		if (n < 0 && behind)
+			broken(conn, (struct berth_term_error){});
+		if (n < 0)
+			conn->broken = true;
+		if (n <= 0)
+			break;
+		berth_cursor_skip(&at, n);
+		done += n;
+		if (behind && !conn->unready && berth_ahead_between(&conn->ahead))
+			break;
+	}
+	return conn->broken ? len : done;
+}
+
+/* What is left from before. 0: whatever comes from the socket is next; -EAGAIN, -EPROTO. */
+static int resume(struct berth_conn *conn)
+{
+	struct berth_ahead *ahead = &conn->ahead;
+	struct sk_buff *skb;
+	u32 offset, len, n;
+	int ret = act(conn);
+
+	while (!ret && ahead->active && berth_ahead_between(ahead)) {
+		skb = berth_ahead_first(ahead, &offset, &len);
+		if (!skb) {
+			ahead->active = false;
+			break;
+		}
+		n = feed(conn, skb, offset, len, false);
+		berth_ahead_taken(ahead, n);
+		if (conn->broken)
+			return -EPROTO;
+		if (n < len)
+			return -EAGAIN;
+		/* The last segment of what was kept may have nothing behind it. */
+		ret = act(conn);
+	}
+	if (!ret && ahead->active)
+		return -EAGAIN;
+	return ret;
+}
+
+/* Do bytes of the socket have to be looked at although what is before them waits? */
+static bool look_behind(struct berth_conn *conn)
+{
+	if (!conn->ahead.active && conn->unready && conn->expect_count)
+		berth_ahead_begin(conn);
+	return conn->ahead.active;
+}
+
 /* sk_read_actor_t: how many of @len bytes were taken; fewer end the reading. */
 static int actor(read_descriptor_t *desc, struct sk_buff *skb, unsigned int offset, size_t len)
 {
 	struct berth_conn *conn = desc->arg.data;
-	struct berth_cursor at;
-	u32 left = len;
+	u32 done = 0;
+	int ret;
 
-	if (!conn->broken && berth_cursor_init(&at, skb, offset))
-		broken(conn, (struct berth_term_error){});
-	while (left && !conn->broken) {
-		int n = take(conn, &at, left);
+	while (done < len && !conn->broken) {
+		const bool behind = look_behind(conn);
+		u32 n = feed(conn, skb, offset + done, len - done, behind);
 
-		if (n < 0) {
+		done += n;
+		/* What was kept may go on, or what is behind has to be looked at. */
+		ret = behind ? resume(conn) : 0;
+		if (ret == -EPROTO)
 			conn->broken = true;
-			break;
-		}
-		if (!n) {
+		if (!n && (behind ? ret == -EAGAIN : !look_behind(conn))) {
 			desc->count = 0;
-			return len - left;
+			return done;
 		}
-		berth_cursor_skip(&at, n);
-		left -= n;
 	}
 	return len;
 }
@@ -237,30 +303,30 @@ static int actor(read_descriptor_t *desc, struct sk_buff *skb, unsigned int offs
  * berth_tcp_receive - take what has come, as far as that is possible now
  * @conn: connection of a QP
  *
- * Context: as above. When the peer has closed and everything was taken, the connection ends.
+ * Context: as above. When the peer has closed and everything was read, the connection ends.
  */
 void berth_tcp_receive(struct berth_conn *conn)
 {
 	struct sock *sk = conn->sk;
 	read_descriptor_t desc = { .arg.data = conn, .count = 1 };
-	int ret;
+	int ret = 0;
 
 	/* TCP may call us again while it answers for us. */
 	if (conn->receiving || conn->ended)
 		return;
 	conn->receiving = true;
-	ret = conn->broken ? 0 : act(conn);
+	if (!conn->broken)
+		ret = resume(conn);
 	if (ret == -EPROTO)
 		conn->broken = true;
-	if (ret != -EAGAIN)
+	if (ret != -EAGAIN || look_behind(conn))
 		tcp_read_sock(sk, &desc, actor);
-	/* Segments without payload that came last are acted on when nothing follows them. */
-	if (ret != -EAGAIN && !conn->broken && act(conn) == -EPROTO)
+	else
+		desc.count = 0;
+	/* A segment without payload is acted on although nothing follows it. */
+	if (!conn->broken && resume(conn) == -EPROTO)
 		conn->broken = true;
 	conn->receiving = false;
-	if (desc.count && ret != -EAGAIN && conn->todo == BERTH_TCP_NOTHING &&
-	    (sk->sk_shutdown & RCV_SHUTDOWN || sk->sk_state == TCP_CLOSE))
-		berth_conn_end(conn);
-	else if (sk->sk_err)
+	if (sk->sk_err || (desc.count && (sk->sk_shutdown & RCV_SHUTDOWN || sk->sk_state == TCP_CLOSE)))
 		berth_conn_end(conn);
 }

@@ -63,6 +63,7 @@ static void wait_for_receive(struct berth_conn *conn)
 {
 	struct berth_qp *qp = conn->qp;
 
+	conn->unready = true;
 	if (!conn->rnr_told)
 		conn->tell_rnr = true;
 	conn->rnr_told = true;
@@ -445,7 +446,7 @@ static u32 answer_broken(struct berth_conn *conn, enum berth_rsp_result result)
 u32 berth_tcp_answer_step(struct berth_conn *conn)
 {
 	struct berth_tcp_answer *answer = &conn->answer[conn->answer_first];
-	u32 n = min(answer->length - answer->offset, BERTH_FPDU_PAYLOAD);
+	u32 n = min(answer->length - answer->offset, BERTH_FPDU_MOST);
 	struct berth_qp *qp = conn->qp;
 	enum berth_rsp_result result;
 	struct berth_segs segs = {};

@@ -179,6 +179,43 @@ static int terminated(struct berth_conn *conn, const struct berth_ddp *seg)
 	return -EPROTO;
 }
 
+/* The request that waits for a receive of the peer. */
+static bool find_unready(struct berth_conn *conn, u32 msn, u32 *counter)
+{
+	struct berth_sq *sq = &conn->qp->sq;
+	struct berth_swqe *wqe;
+
+	for (*counter = sq->tail; *counter != sq->next + !!sq->offset; ++*counter) {
+		wqe = berth_sq_slot(sq, *counter);
+		if (wqe->psns && wqe->opcode != BERTH_WR_WRITE && !berth_swqe_fetches(wqe) &&
+		    wqe->first_psn == msn)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The peer has no receive for a message. It goes on by itself as soon as there is one; here is
+ * decided whether that takes too long.
+ */
+static int rnr_notice(struct berth_conn *conn, const struct berth_ddp *seg)
+{
+	struct berth_qp *qp = conn->qp;
+	struct berth_tcp_imm imm;
+	u32 counter;
+
+	memcpy(&imm, &seg->imm, sizeof(imm));
+	if (!berth_qp_requests(qp) || READ_ONCE(qp->failed) ||
+	    !find_unready(conn, be32_to_cpu(imm.data), &counter))
+		return 0;
+	berth_count(qp->dev, BERTH_CNT_RX_RNR_NAK);
+	complete_before(conn, counter);
+	conn->peer_rnr = true;
+	conn->peer_rnr_usec = berth_rnr_usec(be32_to_cpu(imm.kind) & BERTH_TCP_IMM_PARAM);
+	berth_tcp_unready(conn);
+	return 0;
+}
+
 int berth_tcp_response_begin(struct berth_conn *conn, const struct berth_ddp *seg)
 {
 	struct berth_sq *sq = &conn->qp->sq;
@@ -187,6 +224,8 @@ int berth_tcp_response_begin(struct berth_conn *conn, const struct berth_ddp *se
 	spin_lock(&sq->lock);
 	if (seg->opcode == BERTH_RDMAP_TERMINATE)
 		ret = terminated(conn, seg);
+	else if (seg->opcode == BERTH_RDMAP_IMM)
+		ret = rnr_notice(conn, seg);
 	else if (!berth_qp_responds(conn->qp) || READ_ONCE(conn->qp->failed))
 		ret = -EPROTO;
 	else if (seg->opcode == BERTH_RDMAP_READ_RESPONSE)
@@ -239,45 +278,6 @@ int berth_tcp_response_end(struct berth_conn *conn, const struct berth_ddp *seg)
 		answered(conn);
 	spin_unlock(&sq->lock);
 	return 0;
-}
-
-/* The request that waits for a receive of the peer, or NULL. */
-static struct berth_swqe *find_unready(struct berth_conn *conn, u32 msn, u32 *counter)
-{
-	struct berth_sq *sq = &conn->qp->sq;
-	struct berth_swqe *wqe;
-
-	for (*counter = sq->tail; *counter != sq->next + !!sq->offset; ++*counter) {
-		wqe = berth_sq_slot(sq, *counter);
-		if (wqe->psns && wqe->opcode != BERTH_WR_WRITE && !berth_swqe_fetches(wqe) &&
-		    wqe->first_psn == msn)
-			return wqe;
-	}
-	return NULL;
-}
-
-/**
- * berth_tcp_rnr_notice - the peer has no receive for a message
- * @conn: connection, its socket locked
- * @msn: of the message
- * @timer_code: how long the peer wants us to wait between two looks
- *
- * The peer goes on by itself as soon as there is one; here is decided whether that takes too long.
- */
-void berth_tcp_rnr_notice(struct berth_conn *conn, u32 msn, u8 timer_code)
-{
-	struct berth_qp *qp = conn->qp;
-	u32 counter;
-
-	spin_lock(&qp->sq.lock);
-	if (berth_qp_requests(qp) && !READ_ONCE(qp->failed) && find_unready(conn, msn, &counter)) {
-		berth_count(qp->dev, BERTH_CNT_RX_RNR_NAK);
-		complete_before(conn, counter);
-		conn->peer_rnr = true;
-		conn->peer_rnr_usec = berth_rnr_usec(timer_code);
-		berth_tcp_unready(conn);
-	}
-	spin_unlock(&qp->sq.lock);
 }
 
 /**

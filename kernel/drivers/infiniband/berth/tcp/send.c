@@ -105,7 +105,8 @@ static int add_immediate(struct berth_conn *conn, u8 opcode, __be32 data, u32 ki
 
 	memcpy(&seg.imm, &imm, sizeof(seg.imm));
 	ret = add_control(conn, &seg);
-	if (!ret)
+	/* One that is none of the consumer's is no message. */
+	if (!ret && kind < BERTH_TCP_IMM_RNR)
 		conn->next_msn[BERTH_QN_SEND]++;
 	return ret;
 }
@@ -212,7 +213,7 @@ static void finish(struct berth_conn *conn)
 static int add_message(struct berth_conn *conn, struct berth_swqe *wqe)
 {
 	struct berth_sq *sq = &conn->qp->sq;
-	u32 n = min(wqe->length - sq->offset, BERTH_FPDU_PAYLOAD);
+	u32 n = min(wqe->length - sq->offset, BERTH_FPDU_MOST);
 	int ret;
 
 	wqe->first_psn = conn->next_msn[BERTH_QN_SEND];
