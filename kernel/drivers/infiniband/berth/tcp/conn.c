@@ -41,7 +41,8 @@ void berth_conn_run(struct berth_conn *conn, u32 budget)
 	more = berth_tcp_send(conn, budget);
 	if (conn->expect_count && berth_tcp_patience(&qp->sq) && !timer_pending(&qp->sq.timer))
 		mod_timer(&qp->sq.timer, jiffies + berth_tcp_patience(&qp->sq));
-	if (conn->ended) {
+	/* One that was not used is replaced by another. */
+	if (conn->ended && conn->used) {
 		spin_lock(&qp->sq.lock);
 		berth_tcp_fail_pending(conn);
 		spin_unlock(&qp->sq.lock);
@@ -93,10 +94,8 @@ void berth_conn_end(struct berth_conn *conn)
 {
 	conn->ended = true;
 	berth_batch_clear(&conn->batch);
-	if (!conn->heard && conn->qp) {
-		WRITE_ONCE(conn->unheard, true);
+	if (conn->qp)
 		mod_delayed_work(berth_tcp_wq, &conn->qp->tcp->work, 0);
-	}
 }
 
 static void data_ready(struct sock *sk)

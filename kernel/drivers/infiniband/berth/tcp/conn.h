@@ -30,8 +30,9 @@ static_assert(BERTH_TCP_ANSWERS >= BERTH_MAX_RD_ATOMIC + BERTH_TCP_ACKS);
 
 /*
  * Immediate data (RFC 7306: eight bytes): the consumer's, and what it is for. With a WRITE it comes
- * behind it and takes a receive; with a SEND it precedes it. RNR is none of the consumer's: no
- * receive is posted for the message number that is in its place.
+ * behind it and takes a receive; with a SEND it precedes it. The others are none of the consumer's and
+ * no messages of the queue: RNR says that no receive is posted for the message number in its place,
+ * LENGTH how long the WRITE of several segments is that follows, so that all of it can be refused.
  */
 struct berth_tcp_imm {
 	__be32 data;
@@ -41,6 +42,7 @@ struct berth_tcp_imm {
 #define BERTH_TCP_IMM_WRITE	0
 #define BERTH_TCP_IMM_SEND	(1U << 24)
 #define BERTH_TCP_IMM_RNR	(2U << 24)	/* and the code of the timer */
+#define BERTH_TCP_IMM_LENGTH	(3U << 24)
 #define BERTH_TCP_IMM_PARAM	0x1f
 static_assert(sizeof(struct berth_tcp_imm) == sizeof(__be64));
 
@@ -94,7 +96,7 @@ struct berth_conn {
 	bool sending;			/* berth_tcp_send() is running */
 	bool receiving;			/* berth_tcp_receive() is */
 	bool ended;			/* by the peer, or broken: nothing is sent or taken any more */
-	bool unheard;			/* and the acceptor had not heard a word */
+	bool used;			/* requests have gone or come by it */
 	bool silent;			/* the peer's TCP does not answer; written by the timer */
 
 	/* Receiving (recv.c, respond.c, response.c). */
@@ -109,6 +111,7 @@ struct berth_conn {
 	u32 msn[BERTH_QNS];		/* expected next, by queue number */
 	u32 write_bytes;		/* of the WRITE that is arriving, or has just arrived */
 	bool write_open;		/* its last segment has not come */
+	u32 write_length;		/* of the next one, when it was announced; else 0 */
 	bool imm_held;			/* the next SEND's immediate data has come */
 	__be32 imm;
 
@@ -118,6 +121,7 @@ struct berth_conn {
 	u32 next_id;
 	bool immediate_sent;		/* of the SEND at sq.next */
 	bool payload_sent;		/* of the WRITE at sq.next */
+	bool announced;			/* its length was */
 	struct berth_tcp_expect expect[BERTH_TCP_ANSWERS];
 	u32 expect_first, expect_count;
 	u8 acks;			/* of those expected */
@@ -143,7 +147,8 @@ enum berth_tcp_state {
 	BERTH_TCP_DIAL,		/* we do: at once, or again later */
 	BERTH_TCP_CONNECTING,	/* TCP's handshake */
 	BERTH_TCP_GREETED,	/* our request is sent, the reply is not here */
-	BERTH_TCP_UP,		/* from here on there is no other before RESET */
+	BERTH_TCP_UP,		/* one that was used is the only one before RESET */
+	BERTH_TCP_CLOSING,	/* the QP has failed: until the peer has closed, too */
 };
 
 /* What a TCP QP has besides other QPs. */

@@ -13,7 +13,7 @@
 #include <net/tcp.h>
 #include "../net/netns.h"
 #include "../obj/qp_state.h"
-#include "../stats.h"
+#include "../transport.h"
 #include "conn.h"
 #include "dial.h"
 #include "greet.h"
@@ -23,6 +23,9 @@
 #define ATTEMPT		(3 * HZ)
 #define PAUSE_MIN	msecs_to_jiffies(10)
 #define PAUSE_MAX	HZ
+
+/* How long a peer may take to close when we have. */
+#define LINGER		(2 * HZ)
 
 static bool use_crc;
 module_param_named(tcp_crc, use_crc, bool, 0644);
@@ -186,6 +189,23 @@ static void greeted(struct berth_tcp *tcp)
 	berth_conn_attach(conn, tcp);
 }
 
+/*
+ * The peer has closed before there was anything to carry: it gave up waiting, or was reset and comes
+ * again. It has missed nothing.
+ */
+static void again(struct berth_tcp *tcp)
+{
+	berth_conn_detach(tcp);
+	if (we_dial(tcp->qp)) {
+		failed(tcp);
+	} else {
+		tcp->state = BERTH_TCP_AWAIT;
+		berth_listen_claim(tcp->qp);
+	}
+	/* Whatever was posted meanwhile waits for a connection anew. */
+	tcp->qp->transport->kick(tcp->qp);
+}
+
 static bool wanted(struct berth_qp *qp)
 {
 	bool wanted;
@@ -217,11 +237,8 @@ static void proceed(struct berth_tcp *tcp)
 		greeted(tcp);
 		break;
 	case BERTH_TCP_UP:
-		if (tcp->conn && READ_ONCE(tcp->conn->unheard)) {
-			/* The dialler gave this one up before it had said a word: it will call again. */
-			berth_conn_detach(tcp);
-			tcp->state = BERTH_TCP_AWAIT;
-		}
+		if (READ_ONCE(tcp->conn->ended) && !READ_ONCE(tcp->conn->used))
+			again(tcp);
 		break;
 	default:
 		break;
@@ -229,6 +246,30 @@ static void proceed(struct berth_tcp *tcp)
 	if (tcp->greeting && time_after_eq(jiffies, tcp->give_up))
 		failed(tcp);
 	else if (tcp->greeting)
+		queue_delayed_work(berth_tcp_wq, &tcp->work, tcp->give_up - jiffies);
+}
+
+/*
+ * The QP has failed. What the peer is told of it must not be lost, and a socket that is released with
+ * bytes unread, or that bytes come to, resets the connection: so they are read until the peer has
+ * closed, too, for a while.
+ */
+static void hang_up(struct berth_tcp *tcp)
+{
+	struct berth_conn *conn = tcp->conn;
+
+	abandon(tcp);
+	if (!conn)
+		return;
+	if (tcp->state != BERTH_TCP_CLOSING) {
+		tcp->state = BERTH_TCP_CLOSING;
+		tcp->give_up = jiffies + LINGER;
+		berth_conn_run_process(conn);
+		kernel_sock_shutdown(conn->sock, SHUT_WR);
+	}
+	if (READ_ONCE(conn->ended) || time_after_eq(jiffies, tcp->give_up))
+		berth_conn_detach(tcp);
+	else
 		queue_delayed_work(berth_tcp_wq, &tcp->work, tcp->give_up - jiffies);
 }
 
@@ -241,7 +282,7 @@ void berth_dial_work(struct work_struct *work)
 	if (wanted(tcp->qp))
 		proceed(tcp);
 	else
-		berth_dial_close(tcp);
+		hang_up(tcp);
 	mutex_unlock(&tcp->mutex);
 }
 

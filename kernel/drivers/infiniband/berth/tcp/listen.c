@@ -285,14 +285,26 @@ static struct socket *open_socket(struct berth_listener *listener, int family)
 	return sock;
 }
 
-static void close_socket(struct socket *sock)
+/* First nobody queues the work that accepts, then it does not run, then its sockets go. */
+static void close_sockets(struct berth_listener *listener)
 {
-	if (!sock)
-		return;
-	write_lock_bh(&sock->sk->sk_callback_lock);
-	sock->sk->sk_user_data = NULL;
-	write_unlock_bh(&sock->sk->sk_callback_lock);
-	sock_release(sock);
+	struct socket *sock;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(listener->sock); i++) {
+		sock = listener->sock[i];
+		if (!sock)
+			continue;
+		write_lock_bh(&sock->sk->sk_callback_lock);
+		sock->sk->sk_user_data = NULL;
+		write_unlock_bh(&sock->sk->sk_callback_lock);
+	}
+	cancel_work_sync(&listener->accept_work);
+	for (i = 0; i < ARRAY_SIZE(listener->sock); i++) {
+		if (listener->sock[i])
+			sock_release(listener->sock[i]);
+		listener->sock[i] = NULL;
+	}
 }
 
 static void warn_open(int err, int family)
@@ -319,8 +331,7 @@ static int start(struct berth_listener *listener)
 		sock = NULL;
 	if (IS_ERR(sock)) {
 		warn_open(PTR_ERR(sock), AF_INET6);
-		close_socket(listener->sock[0]);
-		listener->sock[0] = NULL;
+		close_sockets(listener);
 		return PTR_ERR(sock);
 	}
 	listener->sock[1] = sock;
@@ -331,13 +342,8 @@ static int start(struct berth_listener *listener)
 static void stop(struct berth_listener *listener)
 {
 	struct berth_caller *caller;
-	int i;
 
-	for (i = 0; i < ARRAY_SIZE(listener->sock); i++) {
-		close_socket(listener->sock[i]);
-		listener->sock[i] = NULL;
-	}
-	cancel_work_sync(&listener->accept_work);
+	close_sockets(listener);
 	spin_lock_bh(&listener->lock);
 	list_for_each_entry(caller, &listener->callers, node) {
 		caller->evicted = true;

@@ -33,15 +33,29 @@ int berth_tcp_refuse(struct berth_conn *conn, struct berth_term_error error)
 	return -EPROTO;
 }
 
-/* The stream makes no sense. */
-static int broken(struct berth_conn *conn, struct berth_term_error error)
+static int fail(struct berth_conn *conn, struct berth_term_error error, int event)
 {
 	struct berth_qp *qp = conn->qp;
 
 	spin_lock(&qp->rq.lock);
-	berth_qp_fail_locked(qp, IB_EVENT_QP_FATAL);
+	berth_qp_fail_locked(qp, event);
 	spin_unlock(&qp->rq.lock);
 	return berth_tcp_refuse(conn, error);
+}
+
+/* The stream makes no sense. */
+static int broken(struct berth_conn *conn, struct berth_term_error error)
+{
+	return fail(conn, error, IB_EVENT_QP_FATAL);
+}
+
+/* A segment makes none: only where one ends behind the last address it is about memory. */
+static int refused(struct berth_conn *conn, const struct berth_ddp *seg)
+{
+	if (seg->reason == BERTH_DDP_TO)
+		return fail(conn, berth_term_error(seg), IB_EVENT_QP_ACCESS_ERR);
+	berth_count(conn->qp->dev, BERTH_CNT_RX_MALFORMED);
+	return broken(conn, berth_term_error(seg));
 }
 
 /**
@@ -132,12 +146,10 @@ static int take_header(struct berth_conn *conn, const void *bytes, u32 n)
 	struct berth_fpdu *f = &conn->fpdu;
 	int used = berth_fpdu_header(f, bytes, n);
 
-	if (used < 0) {
-		berth_count(conn->qp->dev, BERTH_CNT_RX_MALFORMED);
-		return broken(conn, berth_term_error(&f->seg));
-	}
+	conn->heard = true;
+	if (used < 0)
+		return refused(conn, &f->seg);
 	if (f->state == BERTH_FPDU_PAYLOAD || f->state == BERTH_FPDU_TRAILER) {
-		conn->heard = true;
 		conn->placed = 0;
 		conn->sum = berth_tcp_crc(conn, ~0, f->hdr, f->hdr_len);
 		conn->todo = f->left ? BERTH_TCP_BEGIN : BERTH_TCP_NOTHING;

@@ -134,15 +134,23 @@ static int send_begin(struct berth_conn *conn, const struct berth_ddp *seg)
 
 static int write_begin(struct berth_conn *conn, const struct berth_ddp *seg)
 {
+	u32 length = seg->payload_len;
 	struct berth_segs segs;
+	int ret;
 
-	if (!conn->write_open)
+	if (!conn->write_open) {
 		conn->write_bytes = 0;
-	conn->write_open = true;
-	if (seg->payload_len > BERTH_MAX_MSG - conn->write_bytes)
+		length = max(length, conn->write_length);
+	}
+	if (length > BERTH_MAX_MSG - conn->write_bytes)
 		return outcome(conn, seg, BERTH_RSP_INVALID);
-	return outcome(conn, seg, berth_rsp_range(conn->qp, seg->stag, seg->to, seg->payload_len,
-						  IB_ACCESS_REMOTE_WRITE, &segs));
+	ret = outcome(conn, seg, berth_rsp_range(conn->qp, seg->stag, seg->to, length,
+						 IB_ACCESS_REMOTE_WRITE, &segs));
+	if (ret)
+		return ret;
+	conn->write_open = true;
+	conn->write_length = 0;
+	return 0;
 }
 
 /* Room for another answer? Those of no bytes only ask how far we are. */
@@ -231,7 +239,7 @@ static int atomic_request(struct berth_conn *conn, const struct berth_ddp *seg)
 	return 0;
 }
 
-/* The receive of a WRITE with immediate data, or what goes before a SEND. */
+/* The receive of a WRITE with immediate data, or what goes before a message. */
 static int immediate(struct berth_conn *conn, const struct berth_ddp *seg,
 		     const struct berth_tcp_imm *imm)
 {
@@ -242,6 +250,10 @@ static int immediate(struct berth_conn *conn, const struct berth_ddp *seg,
 	};
 	enum berth_rsp_result result;
 
+	if (imm->kind == cpu_to_be32(BERTH_TCP_IMM_LENGTH)) {
+		conn->write_length = be32_to_cpu(imm->data);
+		return 0;
+	}
 	if (conn->qp->rq.in_message || seg->msn != conn->msn[BERTH_QN_SEND])
 		return refuse_untagged(conn, BERTH_TERM_UNTAGGED_MSN);
 	if (imm->kind == cpu_to_be32(BERTH_TCP_IMM_SEND)) {
@@ -264,6 +276,8 @@ static int begin_locked(struct berth_conn *conn, const struct berth_ddp *seg)
 
 	if (!berth_qp_responds(conn->qp) || READ_ONCE(conn->qp->failed))
 		return -EPROTO;
+	if (seg->opcode != BERTH_RDMAP_READ_REQUEST || seg->read.size)
+		conn->used = true;
 	switch (seg->opcode) {
 	case BERTH_RDMAP_WRITE:
 		return write_begin(conn, seg);

@@ -207,6 +207,7 @@ static void finish(struct berth_conn *conn)
 	conn->qp->sq.offset = 0;
 	conn->immediate_sent = false;
 	conn->payload_sent = false;
+	conn->announced = false;
 }
 
 /* The next FPDU of a SEND or WRITE. */
@@ -216,6 +217,12 @@ static int add_message(struct berth_conn *conn, struct berth_swqe *wqe)
 	u32 n = min(wqe->length - sq->offset, BERTH_FPDU_MOST);
 	int ret;
 
+	if (is_write(wqe) && wqe->length > BERTH_FPDU_MOST && !conn->announced) {
+		ret = add_immediate(conn, BERTH_RDMAP_IMM, cpu_to_be32(wqe->length),
+				    BERTH_TCP_IMM_LENGTH);
+		conn->announced = !ret;
+		return ret;
+	}
 	wqe->first_psn = conn->next_msn[BERTH_QN_SEND];
 	if (wqe->opcode == BERTH_WR_SEND_IMM && !conn->immediate_sent) {
 		ret = add_wqe_immediate(conn, wqe, BERTH_TCP_IMM_SEND);
@@ -332,8 +339,10 @@ static u32 request_step(struct berth_conn *conn)
 		return 0;
 	wqe->psns = 1;
 	ret = add_next(conn, wqe);
-	if (ret >= 0)
+	if (ret >= 0) {
+		conn->used = true;
 		return ret + BERTH_WQE_COST;
+	}
 	if (ret == -ENOMEM || ret == -EAGAIN)
 		berth_req_wait_moving(qp);
 	else

@@ -164,21 +164,28 @@ static bool takes(const struct berth_send_wqe *wqe)
 	return wqe->opcode != BERTH_WR_ATOMIC_WRITE;
 }
 
-static void kick(struct berth_qp *qp)
+/* Without a connection, or in the error state: what can be done all the same. */
+static void idle(struct berth_qp *qp)
 {
-	struct berth_conn *conn = berth_conn_get(qp->tcp);
 	unsigned long wait = berth_tcp_patience(&qp->sq);
 
-	if (conn) {
-		berth_conn_run_process(conn);
-		berth_conn_put(conn);
-		return;
-	}
 	spin_lock_bh(&qp->sq.lock);
 	if (berth_tcp_idle_step(qp) && wait && !timer_pending(&qp->sq.timer))
 		mod_timer(&qp->sq.timer, jiffies + wait);
 	spin_unlock_bh(&qp->sq.lock);
 	berth_qp_settle(qp);
+}
+
+static void kick(struct berth_qp *qp)
+{
+	struct berth_conn *conn = berth_conn_get(qp->tcp);
+
+	if (!conn || READ_ONCE(qp->state) == IB_QPS_ERR)
+		idle(qp);
+	else
+		berth_conn_run_process(conn);
+	if (conn)
+		berth_conn_put(conn);
 }
 
 static void reset_requester(struct berth_qp *qp, u32 psn)

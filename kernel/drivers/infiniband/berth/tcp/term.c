@@ -18,10 +18,7 @@ void berth_term_name(struct berth_term *term, struct berth_term_error error,
 	u8 n;
 
 	*term = (struct berth_term){ .error = error };
-	if (f->state != BERTH_FPDU_PAYLOAD && f->state != BERTH_FPDU_TRAILER &&
-	    f->state != BERTH_FPDU_PREFIX)
-		return;
-	if (!f->hdr_len || !seg->op)
+	if (!seg->op || f->hdr_len < seg->op->hdr_len)
 		return;
 	n = seg->tagged ? BERTH_DDP_TAGGED_LEN : BERTH_DDP_UNTAGGED_LEN;
 	term->flags = BERTH_TERM_M | BERTH_TERM_D;

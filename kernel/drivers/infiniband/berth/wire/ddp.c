@@ -213,12 +213,8 @@ static enum berth_ddp_reason check(const struct berth_ddp *seg, const struct ber
 		if (seg->mo)
 			return BERTH_DDP_MO;
 	}
-	if (op->flags & BERTH_RDMAP_TAGGED) {
-		if (seg->to + seg->payload_len < seg->to)
-			return BERTH_DDP_TO;
-	} else if (seg->mo + seg->payload_len < seg->mo) {
+	if (!(op->flags & BERTH_RDMAP_TAGGED) && seg->mo + seg->payload_len < seg->mo)
 		return BERTH_DDP_MO;
-	}
 	if (op->value == BERTH_RDMAP_ATOMIC_REQUEST && seg->atomic.aop != BERTH_AOP_FETCH_ADD &&
 	    seg->atomic.aop != BERTH_AOP_CMP_SWAP)
 		return BERTH_DDP_AOP;
@@ -262,6 +258,9 @@ int berth_ddp_parse(struct berth_ddp *seg, const void *hdr, size_t avail)
 	reason = check(seg, seg->op);
 	if (reason)
 		return refuse(seg, reason);
+	/* Up to the very last address is no wrap. Who builds leaves it to the peer to refuse one. */
+	if (seg->tagged && seg->payload_len && seg->to + (seg->payload_len - 1) < seg->to)
+		return refuse(seg, BERTH_DDP_TO);
 	return len;
 }
 
