@@ -188,10 +188,14 @@ static void ddp_parse__tagged_offset_wraps(void **state)
 	struct berth_ddp seg;
 
 	assert_int_equal(parse(&seg, bytes, 16), 16);
-	bytes[1] = 0x10;
+	bytes[1] = 0x10;	/* up to the last address */
+	assert_int_equal(parse(&seg, bytes, 16), 16);
+	bytes[1] = 0x11;
 	check_refused(bytes, 16, -EBADMSG, BERTH_DDP_TO);
 	bytes[15] = 0xff;
 	bytes[1] = 0x0f;
+	assert_int_equal(parse(&seg, bytes, 16), 16);
+	bytes[1] = 0x10;
 	check_refused(bytes, 16, -EBADMSG, BERTH_DDP_TO);
 	bytes[1] = 0x0e;
 	assert_int_equal(parse(&seg, bytes, 16), 16);
@@ -292,10 +296,10 @@ static void ddp_build__refusals(void **state)
 			seg.payload_len = 0xffffffff;
 			check_unbuildable(seg);
 			seg.payload_len = 2;
-			seg.to = seg.mo = 0xffffffff;
-			if (berth_rdmap_find(v)->flags & BERTH_RDMAP_TAGGED)
-				seg.to = ~0ull;
-			check_unbuildable(seg);
+			seg.mo = 0xffffffff;
+			/* Where tagged segments end is for the peer to refuse. */
+			if (!(berth_rdmap_find(v)->flags & BERTH_RDMAP_TAGGED))
+				check_unbuildable(seg);
 			continue;
 		}
 		seg.payload_len = 1;

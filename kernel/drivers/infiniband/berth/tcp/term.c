@@ -53,7 +53,7 @@ int berth_term_named(const struct berth_term *term, struct berth_ddp *seg)
 		return -ENOENT;
 	put_unaligned_be16(term->seg_len, hdr);
 	memcpy(hdr + BERTH_MPA_LEN_LEN, term->copied, term->copied_len);
-	if (!berth_ddp_parse(seg, hdr, sizeof(hdr)))
+	if (berth_ddp_parse(seg, hdr, sizeof(hdr)) >= 0)
 		return 0;
 	/* Its body was not copied, or is what is complained of. */
 	memset(seg, 0, sizeof(*seg));

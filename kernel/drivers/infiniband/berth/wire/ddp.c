@@ -340,7 +340,8 @@ static void encode_body(void *body, const struct berth_ddp *seg)
  *
  * Context: Any.
  * Return: bytes written, the offset of the payload; -EINVAL for a segment that
- * berth_ddp_parse() would refuse or whose length does not fit; -ENOSPC when
+ * berth_ddp_parse() would refuse, but for one that ends behind the last address,
+ * or whose length does not fit; -ENOSPC when
  * @room is too small. Nothing is written then.
  */
 int berth_ddp_build(const struct berth_ddp *seg, void *buf, size_t room)
