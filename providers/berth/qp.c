@@ -8,7 +8,9 @@
  * CQs, under qp_table_lock.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "berth.h"
@@ -228,6 +230,22 @@ static void qp_init(struct berth_qp *qp, struct berth_context *ctx,
 	verbs_qp_prepare(&qp->vqp);
 }
 
+/*
+ * What BERTH_QP_TYPE asks for, enum berth_create_qp_flags: "tcp" carries RC over TCP, "rc" or nothing
+ * over RoCEv2. -1: neither; one line says so.
+ */
+static int qp_flags(enum ibv_qp_type type)
+{
+	const char *value = getenv("BERTH_QP_TYPE");
+
+	if (!value || !*value || !strcmp(value, "rc"))
+		return 0;
+	if (!strcmp(value, "tcp"))
+		return type == IBV_QPT_RC ? BERTH_QP_TCP : 0;
+	fprintf(stderr, "libberth: BERTH_QP_TYPE=%s: use rc or tcp\n", value);
+	return -1;
+}
+
 struct ibv_qp *berth_create_qp_ex(struct ibv_context *ibctx, struct ibv_qp_init_attr_ex *attr)
 {
 	bool ex = attr->comp_mask & IBV_QP_INIT_ATTR_SEND_OPS_FLAGS;
@@ -238,13 +256,18 @@ struct ibv_qp *berth_create_qp_ex(struct ibv_context *ibctx, struct ibv_qp_init_
 	struct berth_origin origin;
 	struct berth_qp *qp;
 	int more_ops;
+	int flags;
 	int ret;
 
 	ret = qp_check_attr(attr);
+	flags = qp_flags(attr->qp_type);
+	if (!ret && flags < 0)
+		ret = EINVAL;
 	if (ret) {
 		errno = ret;
 		return NULL;
 	}
+	cmd.drv.flags = flags;
 	qp = berth_object_alloc(attr->pd, sizeof(*qp), BERTH_RES_QP, &origin);
 	if (!qp)
 		return NULL;

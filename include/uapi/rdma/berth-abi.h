@@ -65,8 +65,13 @@ struct berth_create_ah_resp {
 	__u32 reserved;
 };
 
+/* Of a QP that is RC to the verbs: what carries it instead of RoCEv2. */
+enum berth_create_qp_flags {
+	BERTH_QP_TCP = 1 << 0,	/* a TCP connection: MPA, DDP and RDMAP */
+};
+
 struct berth_create_qp_req {
-	__u32 flags;		/* none yet */
+	__u32 flags;		/* enum berth_create_qp_flags */
 	__u32 reserved;
 };
 

@@ -14,6 +14,7 @@
 #include "net/netns.h"
 #include "obj/qp.h"
 #include "wire/crc.h"
+#include "tcp/tcp.h"
 
 static int __init berth_init(void)
 {
@@ -28,11 +29,16 @@ static int __init berth_init(void)
 	err = berth_netns_module_init();
 	if (err)
 		goto fini_qp;
-	err = berth_link_init();
+	err = berth_tcp_module_init();
 	if (err)
 		goto fini_netns;
+	err = berth_link_init();
+	if (err)
+		goto fini_tcp;
 	return 0;
 
+fini_tcp:
+	berth_tcp_module_fini();
 fini_netns:
 	berth_netns_module_fini();
 fini_qp:
@@ -45,6 +51,7 @@ fini_crc:
 static void __exit berth_exit(void)
 {
 	berth_link_fini();
+	berth_tcp_module_fini();
 	berth_netns_module_fini();
 	/* QPs and MRs are freed by RCU callbacks, some of them functions of this module. */
 	rcu_barrier();

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Which transport serves a type of QP. Read-only data, any context. */
+#include <rdma/berth-abi.h>
 #include "rc/rc.h"
+#include "tcp/tcp.h"
 #include "transport.h"
 #include "ud/ud.h"
 
 /**
  * berth_transport_find - the transport of a type of QP
  * @type: of the QP
+ * @flags: enum berth_create_qp_flags
  *
  * Return: its table, or NULL: there is none.
  */
-const struct berth_transport *berth_transport_find(enum ib_qp_type type)
+const struct berth_transport *berth_transport_find(enum ib_qp_type type, u32 flags)
 {
+	if (flags)
+		return type == IB_QPT_RC && flags == BERTH_QP_TCP ? &berth_tcp_transport : NULL;
 	switch (type) {
 	case IB_QPT_RC:
 		return &berth_rc_transport;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What a transport is to the objects: the only way by which QPs, rings and received packets reach
- * the code of a service type. rc/ (for RC and UC) and ud/ know nothing of each other.
+ * the code of a service type. rc/ (for RC and UC), ud/ and tcp/ know nothing of each other.
  *
  * Locks are those of obj/qp.h; a QP's transport is set when it is created and stays.
  */
@@ -23,14 +23,20 @@ struct berth_send_wqe;
  * @reliable: whether the peer acknowledges; otherwise what was sent is done
  * @sq_error: state to which an error of the requester leads: IB_QPS_ERR, or IB_QPS_SQE where the
  *	receive queue goes on (IBTA volume 1, 10.3.1)
- * @setup: prepare timers and works of a QP that nobody knows yet
+ * @setup: prepare timers, works and memory of a QP that nobody knows yet (process context); 0 or
+ *	-ENOMEM
+ * @teardown: give back what @setup took, of a QP that nobody knows any more; NULL: nothing
+ * @prepare: RTR is about to be set, attributes are valid (process context); NULL: nothing to do.
+ *	Returns 0 or the error that modify fails with
  * @quiesce: stop timers; nobody starts them again before the next modify (process context)
  * @shutdown: stop timers and works for good (process context)
  * @takes: whether a send WQE is one of this service (sq.lock held; the private copy)
  * @kick: work was posted, or may go on (process context, no lock of the QP held)
+ * @receives_posted: receives were posted after berth_qp_ask_for_doorbell() (as @kick); NULL
+ * @stopped: the QP has come to RESET or ERR (sq.lock and rq.lock held); NULL
  * @reset_requester: begin at a PSN (sq.lock held)
  * @reset_responder: expect a PSN (rq.lock held)
- * @accepts: whether a packet comes from where the QP takes it from (sq.lock or rq.lock held)
+ * @accepts: with @request, of a service that has packets: whether a packet comes from where the QP takes it from (sq.lock or rq.lock held)
  * @request: handle a request packet (rq.lock held)
  * @response: handle a response packet (sq.lock held); NULL: there are none
  * @answer: send what the requests that were handled call for (rq.lock held); returns whether
@@ -43,11 +49,15 @@ struct berth_transport {
 	enum berth_service service;
 	bool reliable;
 	enum ib_qp_state sq_error;
-	void (*setup)(struct berth_qp *qp);
+	int (*setup)(struct berth_qp *qp);
+	void (*teardown)(struct berth_qp *qp);
+	int (*prepare)(struct berth_qp *qp);
 	void (*quiesce)(struct berth_qp *qp);
 	void (*shutdown)(struct berth_qp *qp);
 	bool (*takes)(const struct berth_send_wqe *wqe);
 	void (*kick)(struct berth_qp *qp);
+	void (*receives_posted)(struct berth_qp *qp);
+	void (*stopped)(struct berth_qp *qp);
 	void (*reset_requester)(struct berth_qp *qp, u32 psn);
 	void (*reset_responder)(struct berth_qp *qp, u32 psn);
 	bool (*accepts)(const struct berth_qp *qp, const struct berth_packet *pkt,
@@ -61,6 +71,6 @@ struct berth_transport {
 	void (*proceed)(struct berth_qp *qp);
 };
 
-const struct berth_transport *berth_transport_find(enum ib_qp_type type);
+const struct berth_transport *berth_transport_find(enum ib_qp_type type, u32 flags);
 
 #endif

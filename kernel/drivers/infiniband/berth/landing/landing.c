@@ -324,6 +324,27 @@ int berth_landing_gather(void *dst, struct berth_segs src, u32 offset, u32 lengt
 }
 
 /**
+ * berth_landing_page - the page behind a place in a list, to send it by reference
+ * @src: segments
+ * @offset: where in the list
+ * @page: receives the page, with a reference
+ * @page_off: receives the offset in it
+ * @len: in: bytes wanted, not 0, which the list must hold; out: how many of them there are, not 0
+ *
+ * Context: RCU read side. Return: false: this memory is not known as pages: copy it.
+ */
+bool berth_landing_page(struct berth_segs src, u32 offset, struct page **page, size_t *page_off,
+			size_t *len)
+{
+	struct place p = place_at(src, offset);
+
+	if (!place_settle(&p) || !p.seg->window)
+		return false;
+	*len = min_t(size_t, *len, place_left(&p));
+	return berth_window_page(p.seg->window, p.seg->offset + p.offset, page, page_off, len);
+}
+
+/**
  * berth_landing_scatter - copy from a kernel buffer into segments
  * @dev: for counters
  * @dst: segments

@@ -104,16 +104,18 @@ void berth_qp_ring(struct berth_qp *qp, u32 queues)
 		if (qp->state == IB_QPS_ERR)
 			berth_rq_flush(qp);
 		spin_unlock_bh(&qp->rq.lock);
+		if (qp->transport->receives_posted)
+			qp->transport->receives_posted(qp);
 	}
 	if (queues & BERTH_RING_SQ)
 		qp->transport->kick(qp);
 }
 
-static int check_init(const struct ib_qp_init_attr *init, bool user)
+static int check_init(const struct ib_qp_init_attr *init, bool user, u32 flags)
 {
 	const struct ib_qp_cap *cap = &init->cap;
 
-	if (!berth_transport_find(init->qp_type) || init->create_flags || init->rwq_ind_tbl ||
+	if (!berth_transport_find(init->qp_type, flags) || init->create_flags || init->rwq_ind_tbl ||
 	    (init->srq && init->srq->srq_type != IB_SRQT_BASIC) ||
 	    (user && init->qp_type == IB_QPT_GSI))
 		return -EOPNOTSUPP;
@@ -157,6 +159,8 @@ static int rings_alloc(struct berth_qp *qp, struct berth_create_qp_resp *resp)
 
 static void free_memory(struct berth_qp *qp)
 {
+	if (qp->transport->teardown)
+		qp->transport->teardown(qp);
 	kfree(qp->kernel);
 	berth_rq_fini(qp);
 	berth_sq_fini(qp);
@@ -164,7 +168,7 @@ static void free_memory(struct berth_qp *qp)
 }
 
 static struct berth_qp *alloc_memory(struct ib_qp *ib, const struct ib_qp_init_attr *init,
-				     struct ib_udata *udata)
+				     struct ib_udata *udata, u32 flags)
 {
 	struct berth_qp *qp = kzalloc(sizeof(*qp), GFP_KERNEL_ACCOUNT);
 	int err;
@@ -174,7 +178,7 @@ static struct berth_qp *alloc_memory(struct ib_qp *ib, const struct ib_qp_init_a
 	qp->dev = berth_dev(ib->device);
 	qp->ib = ib;
 	qp->pd = ib->pd;
-	qp->transport = berth_transport_find(init->qp_type);
+	qp->transport = berth_transport_find(init->qp_type, flags);
 	qp->send_cq = berth_cq(init->send_cq);
 	qp->recv_cq = berth_cq(init->recv_cq);
 	qp->srq = init->srq ? berth_srq(init->srq) : NULL;
@@ -189,7 +193,11 @@ static struct berth_qp *alloc_memory(struct ib_qp *ib, const struct ib_qp_init_a
 	init_completion(&qp->drained);
 	mutex_init(&qp->state_mutex);
 
-	qp->transport->setup(qp);
+	err = qp->transport->setup(qp);
+	if (err) {
+		kfree(qp);
+		return ERR_PTR(err);
+	}
 	/* Both initialise their locks first: free_memory() fits from here on. */
 	err = berth_sq_init(qp, &init->cap);
 	if (!err)
@@ -231,31 +239,29 @@ static void unpublish(struct berth_qp *qp)
 int berth_qp_create(struct ib_qp *ib, struct ib_qp_init_attr *init, struct ib_udata *udata)
 {
 	struct berth_create_qp_resp resp;
-	struct berth_create_qp_req req;
+	struct berth_create_qp_req req = {};
 	struct berth_qp *qp;
 	int err;
 
-	err = check_init(init, udata);
-	if (err)
-		return err;
-	if (init->srq) {
-		init->cap.max_recv_wr = 0;
-		init->cap.max_recv_sge = 0;
-	}
 	if (udata) {
 		err = berth_udata_copy_in(udata, &req, sizeof(req));
 		if (err)
 			return err;
 		if (req.reserved)
 			return -EINVAL;
-		if (req.flags)
-			return -EOPNOTSUPP;
+	}
+	err = check_init(init, udata, req.flags);
+	if (err)
+		return err;
+	if (init->srq) {
+		init->cap.max_recv_wr = 0;
+		init->cap.max_recv_sge = 0;
 	}
 
 	err = berth_limit_take(berth_dev(ib->device), BERTH_LIMIT_QP);
 	if (err)
 		return err;
-	qp = alloc_memory(ib, init, udata);
+	qp = alloc_memory(ib, init, udata, req.flags);
 	if (IS_ERR(qp)) {
 		err = PTR_ERR(qp);
 		goto uncount;

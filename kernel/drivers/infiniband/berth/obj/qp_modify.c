@@ -176,6 +176,13 @@ static int modify(struct berth_qp *qp, const struct ib_qp_attr *attr, int mask)
 		if (err)
 			return err;
 	}
+	if (mask & IB_QP_STATE && attr->qp_state == IB_QPS_RTR && qp->transport->prepare) {
+		err = qp->transport->prepare(qp);
+		if (err) {
+			berth_path_fini(&path);
+			return err;
+		}
+	}
 	next = apply(qp, attr, mask, &path, &failed);
 	if (failed)
 		berth_qp_entered_error(qp);

@@ -56,11 +56,15 @@ void berth_qp_entered_error(struct berth_qp *qp)
 		berth_qp_event(qp, IB_EVENT_QP_LAST_WQE_REACHED);
 }
 
-/*
- * In the error state nobody looks at the rings on their own: the flag asks the process to ring when
- * it posts receives, so that they are flushed.
+/**
+ * berth_qp_ask_for_doorbell - have the process ring when it posts receives, or not
+ * @qp: queue pair, rq.lock held
+ * @on: whether
+ *
+ * In the error state nobody looks at the rings otherwise, and receives have to be flushed. What was
+ * posted before the process sees this is seen by who looks at the ring afterwards.
  */
-static void ask_for_doorbell(struct berth_qp *qp, bool on)
+void berth_qp_ask_for_doorbell(struct berth_qp *qp, bool on)
 {
 	WRITE_ONCE(qp->ring->flags, on ? BERTH_RING_RQ_DOORBELL : 0);
 	/* Pairs with the process's barrier between its store of rq_prod and its load of flags. */
@@ -94,7 +98,7 @@ void berth_qp_set_state(struct berth_qp *qp, enum ib_qp_state state)
 		berth_rq_reset(qp);
 		WRITE_ONCE(qp->ring->sq_prod, 0);
 		WRITE_ONCE(qp->ring->rq_prod, 0);
-		ask_for_doorbell(qp, false);
+		berth_qp_ask_for_doorbell(qp, false);
 		forget_failure(qp);
 		break;
 	case IB_QPS_ERR:
@@ -104,7 +108,7 @@ void berth_qp_set_state(struct berth_qp *qp, enum ib_qp_state state)
 		qp->rq.fail = 0;
 		qp->rq.in_message = false;
 		qp->sq.waiting = false;
-		ask_for_doorbell(qp, true);
+		berth_qp_ask_for_doorbell(qp, true);
 		berth_sq_flush(qp);
 		berth_rq_flush(qp);
 		forget_failure(qp);
@@ -117,6 +121,8 @@ void berth_qp_set_state(struct berth_qp *qp, enum ib_qp_state state)
 	default:
 		break;
 	}
+	if ((state == IB_QPS_RESET || state == IB_QPS_ERR) && qp->transport->stopped)
+		qp->transport->stopped(qp);
 }
 
 /**

@@ -16,6 +16,7 @@ void berth_qp_fail_locked(struct berth_qp *qp, int event);
 void berth_qp_fail_sq_locked(struct berth_qp *qp);
 void berth_qp_settle(struct berth_qp *qp);
 void berth_qp_set_state(struct berth_qp *qp, enum ib_qp_state state);
+void berth_qp_ask_for_doorbell(struct berth_qp *qp, bool on);
 void berth_qp_entered_error(struct berth_qp *qp);
 void berth_qp_event(struct berth_qp *qp, enum ib_event_type event);
 

@@ -9,12 +9,12 @@
  */
 #include "../landing/landing.h"
 #include "../obj/qp_state.h"
+#include "../op/local_op.h"
 #include "../stats.h"
 #include "../wire/bth.h"
 #include "../wire/packet.h"
 #include "ack.h"
 #include "flight.h"
-#include "local_op.h"
 #include "req.h"
 
 /* Whether a PSN is one that we sent and that is not acknowledged yet. */

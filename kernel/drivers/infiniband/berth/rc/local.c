@@ -2,7 +2,7 @@
 /*
  * The local path. Where the peer of a QP lives in the same network namespace, a step of the
  * requester moves the bytes of its WQE itself: source MR to destination MR, once. What it does at
- * the peer goes through the same code as packets (act.c), and both sides' PSNs advance as if packets
+ * the peer goes through the same code as packets (op/act.c), and both sides' PSNs advance as if packets
  * had been sent, so that a connection may change between this path and the wire at any WQE boundary.
  *
  * Context: sq.lock of the requester held; takes rq.lock of the peer. Nothing on the wire may be
@@ -10,11 +10,11 @@
  */
 #include "../landing/landing.h"
 #include "../obj/qp_state.h"
+#include "../op/local_op.h"
 #include "../stats.h"
 #include "../transport.h"
 #include "../wire/bth.h"
 #include "local.h"
-#include "local_op.h"
 #include "req.h"
 #include "rsp.h"
 #include "uc.h"

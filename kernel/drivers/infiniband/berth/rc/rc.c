@@ -18,13 +18,14 @@
 #define SOFTIRQ_BURSTS	4
 
 /* As struct berth_transport has it, for both connected services. */
-void berth_connected_setup(struct berth_qp *qp)
+int berth_connected_setup(struct berth_qp *qp)
 {
 	timer_setup(&qp->sq.timer, berth_req_timer, 0);
 	hrtimer_init(&qp->sq.wait, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
 	qp->sq.wait.function = berth_req_resume;
 	INIT_WORK(&qp->sq.work, berth_req_work);
 	INIT_WORK(&qp->rq.work, berth_rsp_work);
+	return 0;
 }
 
 void berth_connected_quiesce(struct berth_qp *qp)

@@ -6,7 +6,7 @@
 #include "../transport.h"
 
 /* What both have in common (rc.c). */
-void berth_connected_setup(struct berth_qp *qp);
+int berth_connected_setup(struct berth_qp *qp);
 void berth_connected_quiesce(struct berth_qp *qp);
 void berth_connected_shutdown(struct berth_qp *qp);
 bool berth_connected_accepts(const struct berth_qp *qp, const struct berth_packet *pkt,

@@ -14,17 +14,14 @@
 #include "../landing/landing.h"
 #include "../obj/cq.h"
 #include "../obj/qp_state.h"
+#include "../op/local_op.h"
 #include "../stats.h"
 #include "../trace.h"
 #include "../wire/bth.h"
 #include "flight.h"
 #include "local.h"
-#include "local_op.h"
 #include "req.h"
 #include "send.h"
-
-/* How long to wait for memory that its exporter is moving, or that is being paged in. */
-#define MOVING_USEC	1000
 
 /* To the state of a QP that has just come to RTS. sq.lock held. */
 void berth_req_reset(struct berth_qp *qp, u32 psn)
@@ -80,33 +77,6 @@ void berth_req_progress(struct berth_qp *qp)
 	sq->deadline = jiffies + ack_timeout(qp);
 }
 
-/* The oldest WQE has failed: it completes with @status, the QP goes where its service says. */
-void berth_req_fail(struct berth_qp *qp, enum ib_wc_status status)
-{
-	lockdep_assert_held(&qp->sq.lock);
-	if (qp->sq.tail != qp->sq.head)
-		berth_sq_complete(qp, status);
-	berth_qp_fail_sq_locked(qp);
-}
-
-/* Nothing is sent until @usec have passed. */
-static void wait_usec(struct berth_qp *qp, u32 usec)
-{
-	struct berth_sq *sq = &qp->sq;
-
-	lockdep_assert_held(&sq->lock);
-	sq->waiting = true;
-	sq->resume = ktime_add_us(ktime_get(), usec);
-	hrtimer_start(&sq->wait, ns_to_ktime((u64)usec * NSEC_PER_USEC),
-		      HRTIMER_MODE_REL_SOFT);
-}
-
-/* Memory is being moved by its exporter, or paged in: look again soon. */
-void berth_req_wait_moving(struct berth_qp *qp)
-{
-	wait_usec(qp, MOVING_USEC);
-}
-
 /* The responder was not ready for the packet at una. */
 void berth_req_rnr(struct berth_qp *qp, u8 timer_code)
 {
@@ -121,7 +91,7 @@ void berth_req_rnr(struct berth_qp *qp, u8 timer_code)
 	if (sq->rnr_retry != 7)
 		sq->rnr_left--;
 	berth_req_go_back(qp);
-	wait_usec(qp, berth_rnr_usec(timer_code));
+	berth_req_wait(qp, berth_rnr_usec(timer_code));
 }
 
 /* Send again from una on. */
@@ -139,62 +109,6 @@ void berth_req_go_back(struct berth_qp *qp)
 	wqe = berth_sq_slot(sq, sq->tail);
 	if (wqe->psns)
 		sq->offset = berth_req_done(wqe, sq->una) * qp->mtu;
-}
-
-/**
- * berth_req_source - resolve a WQE's memory into the requester's scratch
- * @qp: queue pair, sq.lock held
- * @wqe: private copy
- * @access: 0 to read it (SEND, WRITE), IB_ACCESS_LOCAL_WRITE to write it (READ)
- *
- * A failure is noted in the WQE's status, or the requester waits for memory that is moving.
- *
- * Return: the number of segments in sq.seg, or a negative errno.
- */
-int berth_req_source(struct berth_qp *qp, struct berth_swqe *wqe, int access)
-{
-	struct berth_sq *sq = &qp->sq;
-	int ret;
-
-	if (wqe->flags & BERTH_WR_INLINE) {
-		sq->seg[0] = (struct berth_seg){
-			.bytes = (const u8 *)wqe->sge,
-			.length = wqe->length,
-		};
-		return 1;
-	}
-	ret = berth_landing_resolve(qp->dev, qp->pd, wqe->sge, wqe->num_sge, wqe->length, access,
-				    sq->seg);
-	if (ret == -EAGAIN)
-		berth_req_wait_moving(qp);
-	else if (ret < 0)
-		wqe->status = IB_WC_LOC_PROT_ERR;
-	return ret;
-}
-
-/**
- * berth_req_prepare - see that a WQE's memory is there, where it is paged on demand
- * @qp: queue pair, sq.lock held
- * @wqe: private copy
- * @segs: from berth_req_source()
- * @offset: of the message
- * @length: bytes that will be accessed at once
- * @write: they will be written
- *
- * A failure is noted in the WQE's status, or the requester waits.
- *
- * Return: 0 or a negative errno.
- */
-int berth_req_prepare(struct berth_qp *qp, struct berth_swqe *wqe, struct berth_segs segs,
-		      u32 offset, u32 length, bool write)
-{
-	int ret = berth_landing_prepare(segs, offset, length, write);
-
-	if (ret == -EAGAIN)
-		berth_req_wait_moving(qp);
-	else if (ret)
-		wqe->status = IB_WC_LOC_PROT_ERR;
-	return ret;
 }
 
 /* SQD: tell once that nothing is outstanding any more. */

@@ -10,8 +10,7 @@
 #include <linux/hrtimer.h>
 #include <linux/timer.h>
 #include <linux/workqueue.h>
-#include "../landing/landing.h"
-#include "../obj/qp.h"
+#include "../op/source.h"
 #include "../wire/bth.h"
 
 /*
@@ -24,9 +23,6 @@
 /* Stretches that one doorbell is good for before the worker takes over. */
 #define BERTH_DOORBELL_STRETCHES	16
 
-/* What handling a WQE costs besides its bytes, for budgets. */
-#define BERTH_WQE_COST		512
-
 bool berth_req_run(struct berth_qp *qp, u32 budget);
 void berth_req_softirq(struct berth_qp *qp);
 void berth_req_kick(struct berth_qp *qp);
@@ -37,14 +33,9 @@ void berth_req_reset(struct berth_qp *qp, u32 psn);
 
 /* For the parts of the requester; sq.lock held. */
 void berth_req_start(struct berth_qp *qp, struct berth_swqe *wqe);
-void berth_req_fail(struct berth_qp *qp, enum ib_wc_status status);
-void berth_req_wait_moving(struct berth_qp *qp);
 void berth_req_rnr(struct berth_qp *qp, u8 timer_code);
 void berth_req_go_back(struct berth_qp *qp);
 void berth_req_progress(struct berth_qp *qp);
-int berth_req_source(struct berth_qp *qp, struct berth_swqe *wqe, int access);
-int berth_req_prepare(struct berth_qp *qp, struct berth_swqe *wqe, struct berth_segs segs,
-		      u32 offset, u32 length, bool write);
 
 /*
  * How many PSNs of a started WQE lie before @psn, which is not before its first. Unsigned: the

@@ -11,13 +11,13 @@
  */
 #include "../landing/landing.h"
 #include "../obj/qp_state.h"
+#include "../op/local_op.h"
 #include "../stats.h"
 #include "../wire/bth.h"
 #include "../wire/packet.h"
 #include "../net/burst.h"
 #include "../transport.h"
 #include "ack.h"
-#include "local_op.h"
 #include "req.h"
 #include "send.h"
 

@@ -49,7 +49,7 @@ struct berth_swqe {
 	u8 flags;		/* enum berth_wr_flags */
 	u8 num_sge;		/* 0 with BERTH_WR_INLINE */
 	u8 status;		/* enum ib_wc_status: what validation found */
-	bool carried_out;	/* a local operation (rc/local_op.h) that is done */
+	bool carried_out;	/* a local operation (op/local_op.h) that is done */
 	struct berth_sge sge[];	/* or inline payload */
 };
 

@@ -7,11 +7,12 @@
  */
 #include "ud.h"
 
-static void setup(struct berth_qp *qp)
+static int setup(struct berth_qp *qp)
 {
 	hrtimer_init(&qp->sq.wait, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
 	qp->sq.wait.function = berth_ud_resume;
 	INIT_WORK(&qp->sq.work, berth_ud_work);
+	return 0;
 }
 
 static void quiesce(struct berth_qp *qp)

@@ -62,6 +62,7 @@ enum berth_service {
 	BERTH_SERVICE_RC		= 0,
 	BERTH_SERVICE_UC		= 1,
 	BERTH_SERVICE_UD		= 3,
+	BERTH_SERVICE_NONE		= 8,	/* of no packet */
 };
 
 /*

@@ -12,7 +12,7 @@
  * Context: rq.lock held, bottom halves disabled.
  */
 #include "../wire/opcode.h"
-#include "rsp.h"
+#include "act.h"
 
 static const struct berth_atomic *remember(struct berth_rq *rq, const struct berth_rsp_atomic *what,
 					   u64 orig)

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What a request does at the responder: taking a receive, resolving the memory it names, finishing
- * and failing a message. Shared by the wire and the local path, so that both behave alike.
+ * and failing a message. Shared by the transports, and by the wire and the local path of each, so that all behave alike.
  *
  * Context: rq.lock held, bottom halves disabled. IBTA volume 1, 9.7.4 and 9.9.3.
  */
 #include "../obj/cq.h"
 #include "../obj/mw.h"
 #include "../obj/qp_state.h"
-#include "rsp.h"
+#include "act.h"
 
 /* What may be brought in of a receive before it is known to be needed. */
 #define AHEAD_BYTES	(256U << 10)

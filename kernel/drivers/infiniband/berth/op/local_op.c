@@ -7,7 +7,7 @@
 #include "../obj/mr_fast.h"
 #include "../obj/mw.h"
 #include "local_op.h"
-#include "req.h"
+#include "source.h"
 
 /*
  * The responder of the same QP is kept out while keys change, so that no access of this

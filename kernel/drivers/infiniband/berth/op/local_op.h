@@ -9,8 +9,8 @@
  *
  * Context: sq.lock held, bottom halves disabled.
  */
-#ifndef BERTH_RC_LOCAL_OP_H
-#define BERTH_RC_LOCAL_OP_H
+#ifndef BERTH_OP_LOCAL_OP_H
+#define BERTH_OP_LOCAL_OP_H
 
 #include "../obj/qp.h"
 

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The requester's side of a work request, see source.h.
+ */
+#include <linux/ktime.h>
+#include "../obj/qp_state.h"
+#include "source.h"
+
+/* How long to wait for memory that its exporter is moving, or that is being paged in. */
+#define MOVING_USEC	1000
+
+/**
+ * berth_req_fail - the oldest WQE has failed: the QP goes where its service says
+ * @qp: queue pair, sq.lock held
+ * @status: what the WQE completes with
+ */
+void berth_req_fail(struct berth_qp *qp, enum ib_wc_status status)
+{
+	lockdep_assert_held(&qp->sq.lock);
+	if (qp->sq.tail != qp->sq.head)
+		berth_sq_complete(qp, status);
+	berth_qp_fail_sq_locked(qp);
+}
+
+/**
+ * berth_req_wait - send nothing until a time has passed
+ * @qp: queue pair, sq.lock held
+ * @usec: how long
+ */
+void berth_req_wait(struct berth_qp *qp, u32 usec)
+{
+	struct berth_sq *sq = &qp->sq;
+
+	lockdep_assert_held(&sq->lock);
+	sq->waiting = true;
+	sq->resume = ktime_add_us(ktime_get(), usec);
+	hrtimer_start(&sq->wait, ns_to_ktime((u64)usec * NSEC_PER_USEC),
+		      HRTIMER_MODE_REL_SOFT);
+}
+
+/**
+ * berth_req_wait_moving - memory is being moved by its exporter, or paged in: look again soon
+ * @qp: queue pair, sq.lock held
+ */
+void berth_req_wait_moving(struct berth_qp *qp)
+{
+	berth_req_wait(qp, MOVING_USEC);
+}
+
+/**
+ * berth_req_source - resolve a WQE's memory into the requester's scratch
+ * @qp: queue pair, sq.lock held
+ * @wqe: private copy
+ * @access: 0 to read it (SEND, WRITE), IB_ACCESS_LOCAL_WRITE to write it (READ)
+ *
+ * A failure is noted in the WQE's status, or the requester waits for memory that is moving.
+ *
+ * Return: the number of segments in sq.seg, or a negative errno.
+ */
+int berth_req_source(struct berth_qp *qp, struct berth_swqe *wqe, int access)
+{
+	struct berth_sq *sq = &qp->sq;
+	int ret;
+
+	if (wqe->flags & BERTH_WR_INLINE) {
+		sq->seg[0] = (struct berth_seg){
+			.bytes = (const u8 *)wqe->sge,
+			.length = wqe->length,
+		};
+		return 1;
+	}
+	ret = berth_landing_resolve(qp->dev, qp->pd, wqe->sge, wqe->num_sge, wqe->length, access,
+				    sq->seg);
+	if (ret == -EAGAIN)
+		berth_req_wait_moving(qp);
+	else if (ret < 0)
+		wqe->status = IB_WC_LOC_PROT_ERR;
+	return ret;
+}
+
+/**
+ * berth_req_prepare - see that a WQE's memory is there, where it is paged on demand
+ * @qp: queue pair, sq.lock held
+ * @wqe: private copy
+ * @segs: from berth_req_source()
+ * @offset: of the message
+ * @length: bytes that will be accessed at once
+ * @write: they will be written
+ *
+ * A failure is noted in the WQE's status, or the requester waits.
+ *
+ * Return: 0 or a negative errno.
+ */
+int berth_req_prepare(struct berth_qp *qp, struct berth_swqe *wqe, struct berth_segs segs,
+		      u32 offset, u32 length, bool write)
+{
+	int ret = berth_landing_prepare(segs, offset, length, write);
+
+	if (ret == -EAGAIN)
+		berth_req_wait_moving(qp);
+	else if (ret)
+		wqe->status = IB_WC_LOC_PROT_ERR;
+	return ret;
+}

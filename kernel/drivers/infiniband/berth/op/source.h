@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a work request needs at the requester, whichever service carries it: its memory, waiting until
+ * that is there, and failing.
+ *
+ * Context: sq.lock held, bottom halves disabled.
+ */
+#ifndef BERTH_OP_SOURCE_H
+#define BERTH_OP_SOURCE_H
+
+#include "../landing/landing.h"
+#include "../obj/qp.h"
+
+/* What handling a WQE costs besides its bytes, for budgets. */
+#define BERTH_WQE_COST		512
+
+void berth_req_fail(struct berth_qp *qp, enum ib_wc_status status);
+void berth_req_wait(struct berth_qp *qp, u32 usec);
+void berth_req_wait_moving(struct berth_qp *qp);
+int berth_req_source(struct berth_qp *qp, struct berth_swqe *wqe, int access);
+int berth_req_prepare(struct berth_qp *qp, struct berth_swqe *wqe, struct berth_segs segs,
+		      u32 offset, u32 length, bool write);
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* TCP-offload QPs, for transport.c and main.c. */
+#ifndef BERTH_TCP_TCP_H
+#define BERTH_TCP_TCP_H
+
+#include "../transport.h"
+
+int berth_tcp_module_init(void);
+void berth_tcp_module_fini(void);
+
+extern const struct berth_transport berth_tcp_transport;
+
+#endif
