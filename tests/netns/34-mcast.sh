@@ -11,13 +11,16 @@ need_programs ud_mcast
 limit=$((30 * ${BERTH_SLOW:-1}))
 memberships() { ip -n a -o maddr show dev va; ip -n b -o maddr show dev vb; }
 
+# Not by grep -q, which ends before all was written, and with pipefail that is a failure.
+has_users() { [[ $(memberships) =~ va[^$'\n']*$1\ users\ $2 ]]; }
+
 # mckey NAME GROUP RECEIVER SENDER: rdma_cm joins a group on both sides, 10 messages arrive.
 mckey_case() {
 	local name=$1 group=$2 to=$3 from=$4 out rc=0 i
 	out=$(mktemp)
 	ip netns exec a timeout "$limit" mckey -m "$group" -b "$to" -c 1 -C 10 >"$out" 2>&1 &
 	# What is sent before it is attached is lost. rdma_cm has joined once, the QP that is attached once more.
-	wait_for eval "memberships | grep -q 'va.*$group users 2'"
+	wait_for has_users "$group" 2
 	for ((i = 0; i < 2; i++)); do
 		ip netns exec b timeout "$limit" mckey -m "$group" -b "$from" -s -c 1 -C 10 >"$out.s" 2>&1 || rc=$?
 		sleep 1

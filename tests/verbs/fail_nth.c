@@ -28,6 +28,7 @@ struct way {
 	void *(*make)(void);
 	void (*unmake)(void *made);
 	void (*prepare)(void);
+	bool many;	/* has hundreds of allocations, most of them the core's: a sample of those */
 };
 
 static struct vt_dev *dev, *peer;
@@ -82,7 +83,7 @@ static void run(const void *arg)
 		way->prepare();
 	/* Once without, so that what is made for the first time only is there. */
 	way->unmake(way->make());
-	for (n = 1;; n++) {
+	for (n = 1;; n += 1 + (way->many ? n / 16 : 0)) {
 		unsigned int left;
 		void *made;
 		int err;
@@ -103,7 +104,7 @@ static void run(const void *arg)
 			break;
 	}
 	CHECK(failures, "no allocation of %u failed the call", n);
-	fprintf(stderr, "%s: %u allocations, %u failures\n", vt_case_name(), n - 1, failures);
+	fprintf(stderr, "%s: up to %u allocations, %u failures\n", vt_case_name(), n - 1, failures);
 }
 
 static void *make_context(void)
@@ -417,22 +418,22 @@ static void *make_link_or_look(void)
 }
 
 static const struct way ways[] = {
-	{ "context", make_context, unmake_context, NULL },
-	{ "pd", make_pd, unmake_pd, NULL },
-	{ "mr/host", make_mr, unmake_mr, prepare_buf },
-	{ "mr/heap", make_mr, unmake_mr, prepare_heap },
-	{ "mr/bar", make_mr, unmake_mr, prepare_bar },
-	{ "mr/move", make_mr, unmake_mr, prepare_move },
-	{ "channel", make_channel, unmake_channel, NULL },
-	{ "cq", make_cq, unmake_cq, NULL },
-	{ "qp/rc", make_rc, unmake_qp, prepare_cq },
-	{ "qp/ud", make_ud, unmake_qp, prepare_cq },
-	{ "srq", make_srq, unmake_srq, prepare_srq },
-	{ "mw", make_mw, unmake_mw, prepare_mw },
-	{ "ah", make_ah, unmake_ah, prepare_ep },
-	{ "rts", make_rts, unmake_rts, prepare_ep },
-	{ "write", make_write, unmake_nothing, prepare_pair },
-	{ "link", make_link_or_look, unmake_link, prepare_link },
+	{ "context", make_context, unmake_context, NULL, false },
+	{ "pd", make_pd, unmake_pd, NULL, false },
+	{ "mr/host", make_mr, unmake_mr, prepare_buf, false },
+	{ "mr/heap", make_mr, unmake_mr, prepare_heap, false },
+	{ "mr/bar", make_mr, unmake_mr, prepare_bar, false },
+	{ "mr/move", make_mr, unmake_mr, prepare_move, false },
+	{ "channel", make_channel, unmake_channel, NULL, false },
+	{ "cq", make_cq, unmake_cq, NULL, false },
+	{ "qp/rc", make_rc, unmake_qp, prepare_cq, false },
+	{ "qp/ud", make_ud, unmake_qp, prepare_cq, false },
+	{ "srq", make_srq, unmake_srq, prepare_srq, false },
+	{ "mw", make_mw, unmake_mw, prepare_mw, false },
+	{ "ah", make_ah, unmake_ah, prepare_ep, false },
+	{ "rts", make_rts, unmake_rts, prepare_ep, false },
+	{ "write", make_write, unmake_nothing, prepare_pair, false },
+	{ "link", make_link_or_look, unmake_link, prepare_link, true },
 };
 
 static void add_cases(void)

@@ -58,6 +58,13 @@ void vt_add(const char *name, vt_fn fn, const void *arg, unsigned int seconds)
 	};
 }
 
+bool vt_is_tcp(void)
+{
+	const char *type = getenv("BERTH_QP_TYPE");
+
+	return type && !strcmp(type, "tcp");
+}
+
 const char *vt_case_name(void)
 {
 	return current ? current->name : "(no case)";
