@@ -16,7 +16,7 @@ out=$(mktemp -d)
 await_listener() {
 	local i
 	for ((i = 0; i < 20; i++)); do
-		! rdma resource show cm_id 2>/dev/null | grep -q "state LISTEN.*comm ${1:0:15}" || return 0
+		[[ ! $(rdma resource show cm_id 2>/dev/null) =~ state\ LISTEN[^$'\n']*comm\ ${1:0:15} ]] || return 0
 		sleep 0.1
 	done
 }

@@ -49,7 +49,7 @@ gone netns_deleted 'ip netns del ta'
 wait_for no_dev bt0 || fail gone/netns_deleted "bt0 is still there"
 again netns_deleted
 gone module_unload 'modprobe -r berth' may-fail
-lsmod | grep -qw '^berth' || fail gone/module_unload "the module went although a process had it open"
+[[ -e /sys/module/berth ]] || fail gone/module_unload "the module went although a process had it open"
 link_down
 same_census gone/left_behind "$areas"
 

@@ -41,10 +41,10 @@ one_round() {
 	((RANDOM % 2)) && rdma link delete bt0 2>/dev/null
 	stop_traffic
 	for ((i = 0; i < 100; i++)); do
-		! lsmod | grep -qw ^berth || modprobe -r berth 2>/dev/null && break
+		[[ ! -e /sys/module/berth ]] || modprobe -r berth 2>/dev/null && break
 		sleep 0.05
 	done
-	! lsmod | grep -qw ^berth || { echo "modprobe -r berth: $(modprobe -r berth 2>&1)"; return 1; }
+	[[ ! -e /sys/module/berth ]] || { echo "modprobe -r berth: $(modprobe -r berth 2>&1)"; return 1; }
 	no_dev bt0 && no_dev bt1 && no_dev berth0 || { echo "a device outlived the module"; return 1; }
 	[[ ! -s /sys/kernel/debug/berth_netmem/areas ]] || { echo "areas are left"; return 1; }
 	modprobe berth || { echo "modprobe berth"; return 1; }

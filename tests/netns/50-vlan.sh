@@ -103,7 +103,7 @@ beside_the_netdev_below() {
 	wait_for has_below_gid && pass vlan/below_new_address || fail vlan/below_new_address "bt2 does not have it"
 	own_gids vlan/gids_still bt0 ta 5 1
 }
-has_below_gid() { gids bt2 ta | grep -q 0a4e:0009; }
+has_below_gid() { [[ $(gids bt2 ta) == *0a4e:0009* ]]; }
 
 # Two links with the same link-local address, as VLANs have the MAC address of the netdev below.
 same_link_local() {

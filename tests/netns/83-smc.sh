@@ -17,7 +17,7 @@ trap cleanup EXIT
 
 # Over RoCE v2 SMC speaks version 2 only, and that wants an EID.
 check smc/eid /usr/bin/python3 "$here/smc/smc.py" eid BERTH-TEST
-listening() { ip netns exec a ss -ltn 2>/dev/null | grep -q :4711; }
+listening() { [[ $(ip netns exec a ss -ltn 2>/dev/null) == *:4711* ]]; }
 ready() { grep -q ready "$work/client"; }
 qps() { rdma resource show qp 2>/dev/null | grep "link $1/" | grep 'state RTS' | grep -cF '[smc]'; }
 received() { cat "/sys/class/infiniband/$1/ports/1/hw_counters/rx_bytes" 2>/dev/null || echo 0; }

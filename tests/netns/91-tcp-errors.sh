@@ -13,7 +13,7 @@ before=$(census berth0 berth1)
 if debug_kernel; then
 	run_verbs_as '' tcp/ rc_errors --filter 'remote/*/host/wire' --filter '[!r]*/wire'
 else
-	run_verbs_as '' tcp/ rc_errors --filter 'remote/*/bar/*' --filter '[!r]*'
+	run_verbs_as '' tcp/ rc_errors --filter 'remote/*/bar/wire' --filter '[!rpm]*/wire' --filter 'post/*'
 fi
 run_verbs_as '' tcp/ rc_events --filter 'channel/*' --filter 'events/*'
 run_verbs_as '' tcp/ rc_srq

@@ -317,6 +317,8 @@ int berth_qp_query(struct ib_qp *ib, struct ib_qp_attr *attr, int mask,
 {
 	struct berth_qp *qp = berth_qp(ib);
 
+	/* Who has seen a completion with an error finds the state that goes with it. */
+	berth_qp_settle(qp);
 	mutex_lock(&qp->state_mutex);
 	*attr = qp->attr;
 	spin_lock_bh(&qp->sq.lock);

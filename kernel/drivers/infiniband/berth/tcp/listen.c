@@ -191,24 +191,11 @@ static void evict(struct berth_listener *listener)
 	}
 }
 
-static void welcome(struct berth_listener *listener, struct socket *sock)
+/* The work may run as soon as somebody knows the caller: by the list, or by its socket. */
+static bool add(struct berth_listener *listener, struct berth_caller *caller, struct socket *sock)
 {
-	struct berth_caller *caller = kzalloc(sizeof(*caller), GFP_KERNEL);
 	bool welcome;
 
-	if (!caller) {
-		sock_release(sock);
-		return;
-	}
-	caller->listener = listener;
-	caller->deadline = jiffies + GREETING_TIME;
-	INIT_DELAYED_WORK(&caller->work, caller_work);
-	/* It has inherited these. */
-	write_lock_bh(&sock->sk->sk_callback_lock);
-	sock->sk->sk_user_data = NULL;
-	sock->sk->sk_data_ready = listener->old_data_ready;
-	write_unlock_bh(&sock->sk->sk_callback_lock);
-	berth_greeting_begin(&caller->greeting, sock, &caller->work);
 	spin_lock_bh(&listener->lock);
 	if (listener->count >= CALLERS_MAX)
 		evict(listener);
@@ -216,16 +203,35 @@ static void welcome(struct berth_listener *listener, struct socket *sock)
 	if (welcome) {
 		list_add_tail(&caller->node, &listener->callers);
 		listener->count++;
+		berth_greeting_begin(&caller->greeting, sock, &caller->work);
+		/* For what has come already. */
+		mod_delayed_work(berth_tcp_wq, &caller->work, 0);
 	}
 	spin_unlock_bh(&listener->lock);
-	if (!welcome) {
-		berth_greeting_end(&caller->greeting);
-		cancel_delayed_work_sync(&caller->work);
-		sock_release(sock);
-		kfree(caller);
+	return welcome;
+}
+
+static void welcome(struct berth_listener *listener, struct socket *sock)
+{
+	struct berth_caller *caller = kzalloc(sizeof(*caller), GFP_KERNEL);
+	struct sock *sk = sock->sk;
+
+	/* It has inherited these. */
+	write_lock_bh(&sk->sk_callback_lock);
+	sk->sk_user_data = NULL;
+	sk->sk_data_ready = listener->old_data_ready;
+	write_unlock_bh(&sk->sk_callback_lock);
+	if (!caller)
+		goto refuse;
+	caller->listener = listener;
+	caller->deadline = jiffies + GREETING_TIME;
+	INIT_DELAYED_WORK(&caller->work, caller_work);
+	if (add(listener, caller, sock))
 		return;
-	}
-	mod_delayed_work(berth_tcp_wq, &caller->work, 0);
+
+refuse:
+	kfree(caller);
+	sock_release(sock);
 }
 
 static void accept_work(struct work_struct *work)
