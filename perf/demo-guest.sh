@@ -3,7 +3,8 @@
 # The part of the demo inside the guest: runs each case and leaves its traces in /out/NAME.
 # usage: demo-guest.sh CASE…, each NAME:PATH:SERVER-EXPORTER:CLIENT-EXPORTER:SIZE:SEED:BAR-OFFSET
 #
-# PATH is "wire" (client berth0 in netns a, server berth1 in netns b) or "local" (both on berth0).
+# PATH is "wire" (client berth0 in netns a, server berth1 in netns b) or "local" (both on berth0), over RoCEv2; "tcp" and
+# "tcp-local" are the same with TCP-offload QPs.
 # A case leaves status (0 or why), server.json and client.json (the shim's records), dump (the
 # server's buffer as the CPU reads it at the end), and perftest's output of both sides. Judging is
 # left to the host.
@@ -23,7 +24,11 @@ run_case() {
 	PERF_SERVER_ARGS=("--use_dmabuf=$sexp")
 	PERF_CLIENT_ARGS=("--use_dmabuf=$cexp")
 	local peer=(b berth1 10.77.0.2 a berth0)
-	[[ $path == wire ]] || peer=(a berth0 10.77.0.1 a berth0)
+	[[ $path != *local ]] || peer=(a berth0 10.77.0.1 a berth0)
+	if [[ $path == tcp* ]]; then
+		PERF_SERVER+=(BERTH_QP_TYPE=tcp)
+		PERF_CLIENT+=(BERTH_QP_TYPE=tcp)
+	fi
 	echo
 	echo "=== $name: ib_write_bw --use_dmabuf=$cexp on ${peer[4]} (netns ${peer[3]}) to --use_dmabuf=$sexp on ${peer[1]} (netns ${peer[0]})"
 	if perf_pair 60 "$PERF_LAUNCHERS/ib_write_bw" "${peer[@]}" -s "$size" -n 200; then

@@ -12,7 +12,7 @@ usage() {
 	cat <<'EOT'
 usage: ./run demo [--debug-kernel]
 
-Runs ib_write_bw --use_dmabuf=bar, heap and udmabuf over RC from netns a to netns b and on one device, then
+Runs ib_write_bw --use_dmabuf=bar, heap and udmabuf over RC and over TCP-offload QPs, from netns a to netns b and on one device, then
 checks from outside the guest that the sender's pattern is in the file behind the PCI BAR (or, where the
 receiver's buffer is ordinary memory, in what the receiver read from its dma-buf). Ends with a verdict; the exit status is 0 only
 when every case holds. Traces are left in build/demo.
@@ -32,6 +32,10 @@ CASES=(
 	udmabuf-to-bar-local:local:bar:udmabuf:1000003
 	heap-to-heap-local:local:heap:heap:65536
 	udmabuf-to-udmabuf-local:local:udmabuf:udmabuf:65536
+	tcp-bar-to-bar:tcp:bar:bar:65536
+	tcp-heap-to-bar:tcp:bar:heap:1000003
+	tcp-heap-to-udmabuf:tcp:udmabuf:heap:65536
+	tcp-bar-to-bar-local:tcp-local:bar:bar:65536
 )
 
 options=()
