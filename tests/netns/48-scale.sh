@@ -8,6 +8,10 @@ set -uo pipefail
 need_programs scale
 
 before=$(census berth0 berth1)
-run_verbs scale
+if debug_kernel; then
+	run_verbs scale --filter 'scale/qps/local' --filter 'scale/rate/wire' --filter 'scale/processes/wire'
+else
+	run_verbs scale
+fi
 same_census scale/left_behind "$before" berth0 berth1
 exit $failed
