@@ -26,21 +26,22 @@ static int __init berth_init(void)
 	err = berth_qp_module_init();
 	if (err)
 		goto fini_crc;
-	err = berth_netns_module_init();
-	if (err)
-		goto fini_qp;
+	/* A namespace ends in the other order: its listener after its devices, which it waits for. */
 	err = berth_tcp_module_init();
 	if (err)
-		goto fini_netns;
-	err = berth_link_init();
+		goto fini_qp;
+	err = berth_netns_module_init();
 	if (err)
 		goto fini_tcp;
+	err = berth_link_init();
+	if (err)
+		goto fini_netns;
 	return 0;
 
-fini_tcp:
-	berth_tcp_module_fini();
 fini_netns:
 	berth_netns_module_fini();
+fini_tcp:
+	berth_tcp_module_fini();
 fini_qp:
 	berth_qp_module_fini();
 fini_crc:
@@ -51,8 +52,8 @@ fini_crc:
 static void __exit berth_exit(void)
 {
 	berth_link_fini();
-	berth_tcp_module_fini();
 	berth_netns_module_fini();
+	berth_tcp_module_fini();
 	/* QPs and MRs are freed by RCU callbacks, some of them functions of this module. */
 	rcu_barrier();
 	berth_qp_module_fini();

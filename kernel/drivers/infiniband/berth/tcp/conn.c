@@ -17,9 +17,6 @@
 #define SOFTIRQ_BUDGET	(256U << 10)
 #define PROCESS_BUDGET	(512U << 10)
 
-/* Stretches before a process leaves the rest to the worker. */
-#define STRETCHES	16
-
 /**
  * berth_conn_run - take, send and settle
  * @conn: connection, its socket locked
