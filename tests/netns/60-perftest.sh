@@ -98,10 +98,11 @@ dmabufs() {
 			check "$tool-local-$exporter" "$PERF_LAUNCHERS/$tool" local 65536 -s 65536 -n 20 \
 				"--use_dmabuf=$exporter"
 		done
-		[[ -z ${BERTH_LONG:-} && $exporter != bar ]] ||
+		[[ -z ${BERTH_LONG:-} ]] ||
 			check "ib_write_bw-wire-$exporter-all-sizes" "$PERF_LAUNCHERS/ib_write_bw" wire "$all_sizes" \
 				-a -n 5 "--use_dmabuf=$exporter"
-		check "ib_send_bw-wire-$exporter-16-qps" "$PERF_LAUNCHERS/ib_send_bw" wire 4096 \
+		[[ -z ${BERTH_LONG:-} && $exporter != bar ]] ||
+			check "ib_send_bw-wire-$exporter-16-qps" "$PERF_LAUNCHERS/ib_send_bw" wire 4096 \
 			-s 4096 -n 20 -q 16 "--use_dmabuf=$exporter"
 	done
 }
