@@ -4,6 +4,7 @@
  */
 #include <linux/ktime.h>
 #include "../obj/qp_state.h"
+#include "../stats.h"
 #include "source.h"
 
 /* How long to wait for memory that its exporter is moving, or that is being paged in. */
@@ -20,6 +21,43 @@ void berth_req_fail(struct berth_qp *qp, enum ib_wc_status status)
 	if (qp->sq.tail != qp->sq.head)
 		berth_sq_complete(qp, status);
 	berth_qp_fail_sq_locked(qp);
+}
+
+/**
+ * berth_req_rnr_left - the peer has no receive for a request: may it be tried again
+ * @qp: queue pair, sq.lock held
+ *
+ * Return: false: it was tried as often as the QP says, and the oldest WQE has failed.
+ */
+bool berth_req_rnr_left(struct berth_qp *qp)
+{
+	struct berth_sq *sq = &qp->sq;
+
+	lockdep_assert_held(&sq->lock);
+	if (!sq->rnr_left) {
+		berth_count(qp->dev, BERTH_CNT_RNR_EXCEEDED);
+		berth_req_fail(qp, IB_WC_RNR_RETRY_EXC_ERR);
+		return false;
+	}
+	if (sq->rnr_retry != 7)
+		sq->rnr_left--;
+	return true;
+}
+
+/**
+ * berth_req_drained - has a QP in SQD come to where nothing is outstanding any more
+ * @qp: queue pair, sq.lock held
+ *
+ * Return: true once, where the consumer asked to be told.
+ */
+bool berth_req_drained(struct berth_qp *qp)
+{
+	struct berth_sq *sq = &qp->sq;
+
+	if (!sq->draining || sq->tail != sq->next || sq->offset)
+		return false;
+	sq->draining = false;
+	return true;
 }
 
 /**

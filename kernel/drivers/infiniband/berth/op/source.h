@@ -15,6 +15,8 @@
 #define BERTH_WQE_COST		512
 
 void berth_req_fail(struct berth_qp *qp, enum ib_wc_status status);
+bool berth_req_rnr_left(struct berth_qp *qp);
+bool berth_req_drained(struct berth_qp *qp);
 void berth_req_wait(struct berth_qp *qp, u32 usec);
 void berth_req_wait_moving(struct berth_qp *qp);
 int berth_req_source(struct berth_qp *qp, struct berth_swqe *wqe, int access);

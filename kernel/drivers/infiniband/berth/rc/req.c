@@ -80,16 +80,8 @@ void berth_req_progress(struct berth_qp *qp)
 /* The responder was not ready for the packet at una. */
 void berth_req_rnr(struct berth_qp *qp, u8 timer_code)
 {
-	struct berth_sq *sq = &qp->sq;
-
-	lockdep_assert_held(&sq->lock);
-	if (!sq->rnr_left) {
-		berth_count(qp->dev, BERTH_CNT_RNR_EXCEEDED);
-		berth_req_fail(qp, IB_WC_RNR_RETRY_EXC_ERR);
+	if (!berth_req_rnr_left(qp))
 		return;
-	}
-	if (sq->rnr_retry != 7)
-		sq->rnr_left--;
 	berth_req_go_back(qp);
 	berth_req_wait(qp, berth_rnr_usec(timer_code));
 }
@@ -111,15 +103,6 @@ void berth_req_go_back(struct berth_qp *qp)
 		sq->offset = berth_req_done(wqe, sq->una) * qp->mtu;
 }
 
-/* SQD: tell once that nothing is outstanding any more. */
-static void drained(struct berth_qp *qp, bool *report)
-{
-	if (qp->sq.draining && qp->sq.tail == qp->sq.next && !qp->sq.offset) {
-		qp->sq.draining = false;
-		*report = true;
-	}
-}
-
 /*
  * One step. Returns what it cost (more may be possible), or 0: nothing to do, or waiting for the
  * peer, the timer or the process.
@@ -137,13 +120,13 @@ static u32 step(struct berth_qp *qp, struct berth_qp **peer, bool *report_draine
 	if (!berth_qp_requests(qp) || sq->waiting)
 		return 0;
 	if (sq->next == sq->head && !berth_sq_fetch(qp)) {
-		drained(qp, report_drained);
+		*report_drained = berth_req_drained(qp);
 		return 0;
 	}
 
 	wqe = berth_sq_slot(sq, sq->next);
 	if (qp->state == IB_QPS_SQD && !wqe->psns && !wqe->carried_out) {
-		drained(qp, report_drained);
+		*report_drained = berth_req_drained(qp);
 		return 0;
 	}
 	if (wqe->status != IB_WC_SUCCESS) {

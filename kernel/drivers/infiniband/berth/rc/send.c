@@ -56,11 +56,6 @@ static enum berth_op_tail tail_of(const struct berth_swqe *wqe)
 	}
 }
 
-static bool is_write(const struct berth_swqe *wqe)
-{
-	return wqe->opcode == BERTH_WR_WRITE || wqe->opcode == BERTH_WR_WRITE_IMM;
-}
-
 static bool wakes_receiver(const struct berth_swqe *wqe)
 {
 	return wqe->opcode != BERTH_WR_WRITE && !berth_swqe_fetches(wqe);
@@ -136,7 +131,7 @@ static struct plan plan_packet(const struct berth_qp *qp, struct place *at)
 			.psns = 1,
 			.last = left <= qp->mtu,
 		};
-		p.opcode = berth_opcode_pick(is_write(wqe) ? BERTH_KIND_WRITE : BERTH_KIND_SEND,
+		p.opcode = berth_opcode_pick(berth_swqe_is_write(wqe) ? BERTH_KIND_WRITE : BERTH_KIND_SEND,
 					     !at->offset, p.last,
 					     p.last ? tail_of(wqe) : BERTH_TAIL_NONE);
 		p.opcode = berth_opcode_in(qp->transport->service, p.opcode);

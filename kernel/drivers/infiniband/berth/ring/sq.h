@@ -101,6 +101,11 @@ static inline bool berth_swqe_is_atomic(const struct berth_swqe *wqe)
 	return wqe->opcode == BERTH_WR_CMP_SWP || wqe->opcode == BERTH_WR_FETCH_ADD;
 }
 
+static inline bool berth_swqe_is_write(const struct berth_swqe *wqe)
+{
+	return wqe->opcode == BERTH_WR_WRITE || wqe->opcode == BERTH_WR_WRITE_IMM;
+}
+
 /* Whether the peer's answer has data for our memory. */
 static inline bool berth_swqe_lands(const struct berth_swqe *wqe)
 {

@@ -81,7 +81,6 @@ enum berth_tcp_todo {
 
 struct berth_conn {
 	refcount_t refs;
-	struct rcu_head rcu;
 	struct socket *sock;		/* released when the QP lets go of the connection */
 	struct sock *sk;		/* with a reference, until refs is 0 */
 	void (*old_data_ready)(struct sock *sk);

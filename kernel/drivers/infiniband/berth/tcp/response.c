@@ -69,7 +69,7 @@ static int bad_response(struct berth_conn *conn)
 }
 
 /* Our own memory does not take what has come. */
-static int not_landed(struct berth_conn *conn, const struct berth_ddp *seg, int err)
+static int not_landed(struct berth_conn *conn, int err)
 {
 	const struct berth_term_error error = { .layer = BERTH_TERM_RDMAP };
 	struct berth_tcp_expect *e = oldest(conn);
@@ -112,7 +112,7 @@ static int atomic_response(struct berth_conn *conn, const struct berth_ddp *seg)
 		ret = berth_landing_scatter(qp->dev, (struct berth_segs){ qp->sq.seg, ret }, 0,
 					    &seg->ack.orig, sizeof(seg->ack.orig));
 	if (ret < 0)
-		return not_landed(conn, seg, ret);
+		return not_landed(conn, ret);
 	conn->msn[BERTH_QN_ATOMIC_RESPONSE]++;
 	answered(conn);
 	return 0;
@@ -132,7 +132,7 @@ static enum ib_wc_status status_of(const struct berth_term_error *error)
 /* Whether a Terminate that copied these headers is about a request. */
 static bool is_about(const struct berth_swqe *wqe, const struct berth_ddp *of)
 {
-	const bool write = wqe->opcode == BERTH_WR_WRITE || wqe->opcode == BERTH_WR_WRITE_IMM;
+	const bool write = berth_swqe_is_write(wqe);
 
 	switch (of->opcode) {
 	case BERTH_RDMAP_WRITE:
@@ -236,8 +236,7 @@ int berth_tcp_response_begin(struct berth_conn *conn, const struct berth_ddp *se
 	return ret;
 }
 
-static int read_payload(struct berth_conn *conn, const struct berth_ddp *seg,
-			struct berth_cursor *at, u32 n)
+static int read_payload(struct berth_conn *conn, struct berth_cursor *at, u32 n)
 {
 	struct berth_qp *qp = conn->qp;
 	struct berth_tcp_expect *e = oldest(conn);
@@ -248,7 +247,7 @@ static int read_payload(struct berth_conn *conn, const struct berth_ddp *seg,
 		ret = berth_landing_from_skb(qp->dev, (struct berth_segs){ qp->sq.seg, ret },
 					     e->landed, at, n);
 	if (ret < 0)
-		return not_landed(conn, seg, ret);
+		return not_landed(conn, ret);
 	e->landed += n;
 	berth_count_add(qp->dev, BERTH_CNT_RX_BYTES, n);
 	return 0;
@@ -262,7 +261,7 @@ int berth_tcp_response_payload(struct berth_conn *conn, const struct berth_ddp *
 
 	spin_lock(&sq->lock);
 	if (berth_qp_requests(conn->qp) && !READ_ONCE(conn->qp->failed))
-		ret = read_payload(conn, seg, &at, n);
+		ret = read_payload(conn, &at, n);
 	spin_unlock(&sq->lock);
 	return ret;
 }
@@ -286,18 +285,8 @@ int berth_tcp_response_end(struct berth_conn *conn, const struct berth_ddp *seg)
  */
 void berth_tcp_unready(struct berth_conn *conn)
 {
-	struct berth_qp *qp = conn->qp;
-	struct berth_sq *sq = &qp->sq;
-
-	lockdep_assert_held(&sq->lock);
-	if (!sq->rnr_left) {
-		berth_count(qp->dev, BERTH_CNT_RNR_EXCEEDED);
-		berth_req_fail(qp, IB_WC_RNR_RETRY_EXC_ERR);
-		return;
-	}
-	if (sq->rnr_retry != 7)
-		sq->rnr_left--;
-	berth_req_wait(qp, conn->peer_rnr_usec);
+	if (berth_req_rnr_left(conn->qp))
+		berth_req_wait(conn->qp, conn->peer_rnr_usec);
 }
 
 /**

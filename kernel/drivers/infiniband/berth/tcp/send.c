@@ -37,11 +37,6 @@ static void expect(struct berth_conn *conn, enum berth_tcp_expected kind, u32 co
 	conn->asked = kind == BERTH_TCP_ACK ? counter : counter + 1;
 }
 
-static bool is_write(const struct berth_swqe *wqe)
-{
-	return wqe->opcode == BERTH_WR_WRITE || wqe->opcode == BERTH_WR_WRITE_IMM;
-}
-
 /* The RDMAP opcode of a SEND's segments. */
 static u8 send_opcode(const struct berth_swqe *wqe)
 {
@@ -73,7 +68,7 @@ static int add_piece(struct berth_conn *conn, struct berth_swqe *wqe, u32 n)
 	};
 	int segs;
 
-	if (is_write(wqe)) {
+	if (berth_swqe_is_write(wqe)) {
 		seg.tagged = true;
 		seg.opcode = BERTH_RDMAP_WRITE;
 		seg.stag = wqe->rkey;
@@ -217,7 +212,7 @@ static int add_message(struct berth_conn *conn, struct berth_swqe *wqe)
 	u32 n = min(wqe->length - sq->offset, BERTH_FPDU_MOST);
 	int ret;
 
-	if (is_write(wqe) && wqe->length > BERTH_FPDU_MOST && !conn->announced) {
+	if (berth_swqe_is_write(wqe) && wqe->length > BERTH_FPDU_MOST && !conn->announced) {
 		ret = add_immediate(conn, BERTH_RDMAP_IMM, cpu_to_be32(wqe->length),
 				    BERTH_TCP_IMM_LENGTH);
 		conn->announced = !ret;
@@ -243,7 +238,7 @@ static int add_message(struct berth_conn *conn, struct berth_swqe *wqe)
 	conn->payload_sent = sq->offset == wqe->length;
 	if (!conn->payload_sent || wqe->opcode == BERTH_WR_WRITE_IMM)
 		return n;
-	if (!is_write(wqe))
+	if (!berth_swqe_is_write(wqe))
 		conn->next_msn[BERTH_QN_SEND]++;
 	finish(conn);
 	return n;
@@ -270,17 +265,6 @@ static bool may_send(const struct berth_conn *conn, const struct berth_swqe *wqe
 	if (wqe->flags & BERTH_WR_FENCE && !sq->offset && reads(conn))
 		return false;
 	return !berth_swqe_fetches(wqe) || reads(conn) < sq->max_rd_atomic;
-}
-
-/* SQD: tell once that nothing is outstanding any more. */
-static void drained(struct berth_conn *conn)
-{
-	struct berth_sq *sq = &conn->qp->sq;
-
-	if (sq->draining && sq->tail == sq->next && !sq->offset) {
-		sq->draining = false;
-		conn->report_drained = true;
-	}
 }
 
 /* The WQE at next, where there is one that may be begun; NULL otherwise. */
@@ -387,7 +371,7 @@ static u32 add_requests(struct berth_conn *conn)
 		used += cost;
 	} while (cost);
 	ask(conn);
-	drained(conn);
+	conn->report_drained |= berth_req_drained(qp);
 	spin_unlock(&qp->sq.lock);
 	return used;
 }

@@ -21,15 +21,20 @@
 
 struct workqueue_struct *berth_tcp_wq;
 
-static void run_work(struct work_struct *work)
+/* Runs the connection, if there is one. */
+static void run(struct berth_tcp *tcp)
 {
-	struct berth_tcp *tcp = container_of(work, struct berth_tcp, run_work.work);
 	struct berth_conn *conn = berth_conn_get(tcp);
 
 	if (!conn)
 		return;
 	berth_conn_run_process(conn);
 	berth_conn_put(conn);
+}
+
+static void run_work(struct work_struct *work)
+{
+	run(container_of(work, struct berth_tcp, run_work.work));
 }
 
 /* A wait is over: for memory, or for a receive of the peer, which may still be missing. */
@@ -210,12 +215,7 @@ static void stopped(struct berth_qp *qp)
 
 static void receives_posted(struct berth_qp *qp)
 {
-	struct berth_conn *conn = berth_conn_get(qp->tcp);
-
-	if (!conn)
-		return;
-	berth_conn_run_process(conn);
-	berth_conn_put(conn);
+	run(qp->tcp);
 }
 
 const struct berth_transport berth_tcp_transport = {
