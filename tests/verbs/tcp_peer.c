@@ -12,6 +12,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <stdio.h>
@@ -573,6 +574,60 @@ static void silent(const void *unused __attribute__((unused)))
 	expect_state(&v, IBV_QPS_ERR, "state");
 }
 
+/*
+ * A peer that has acknowledged a request and is gone before it answers: its TCP knows nothing of the
+ * connection any more (and says so when it is asked), or does not say anything.
+ */
+static void vanished(const void *arg)
+{
+	const bool mute = arg != NULL;
+	struct sock_filter nothing = BPF_STMT(BPF_RET, 0);
+	struct sock_fprog drop = { .len = 1, .filter = &nothing };
+	struct victim v = victim();
+	int repair = TCP_REPAIR_ON;
+
+	v.o.timeout = 12;
+	v.o.retry = 2;
+	await(&v);
+	greet(&v);
+	prove(&v, 100, 100);
+	CHECK_ERRNO(vt_rdma(&v.ep, 3, IBV_WR_RDMA_READ, vt_sge(v.buf, 0, 5000), 0x1000, 5), 0, "ibv_post_send");
+	vt_sleep_ms(300);
+	if (mute) {
+		CHECK(!setsockopt(v.sock, SOL_SOCKET, SO_ATTACH_FILTER, &drop, sizeof(drop)), "SO_ATTACH_FILTER: %s",
+		      strerror(errno));
+	} else {
+		CHECK(!setsockopt(v.sock, IPPROTO_TCP, TCP_REPAIR, &repair, sizeof(repair)), "TCP_REPAIR: %s",
+		      strerror(errno));
+		close(v.sock);
+	}
+	vt_expect_wc(&v.ep, v.ep.scq, 3, IBV_WC_RETRY_EXC_ERR, "a peer that has vanished", NULL);
+	expect_state(&v, IBV_QPS_ERR, "state");
+	if (mute)
+		close(v.sock);
+}
+
+/* One that is there and takes its time is waited for, whatever the QP's timeout. */
+static void slow(const void *unused __attribute__((unused)))
+{
+	struct victim v = victim();
+	uint8_t bytes[1100];
+	size_t got, n;
+
+	v.o.timeout = 12;
+	v.o.retry = 2;
+	await(&v);
+	greet(&v);
+	prove(&v, 100, 100);
+	CHECK_ERRNO(vt_rdma(&v.ep, 3, IBV_WR_RDMA_READ, vt_sge(v.buf, 0, 500), 0x1000, 5), 0, "ibv_post_send");
+	CHECK(hear(v.sock, bytes, 52, &got) && (bytes[3] & 15) == READ_REQUEST, "no READ request");
+	vt_poll_none(v.ep.scq, 12000, "a READ that was not answered");
+	n = tagged(bytes, READ_RESPONSE, LAST, be32toh(*(uint32_t *)(bytes + 20)), 0, v.src->ptr, 500);
+	say(v.sock, bytes, n);
+	vt_expect_wc(&v.ep, v.ep.scq, 3, IBV_WC_SUCCESS, "a READ that was answered late", NULL);
+	vt_buf_expect_copy(v.buf, 0, 500, v.src, 0, "a READ that was answered late");
+}
+
 static void add_cases(void)
 {
 	char name[64];
@@ -588,6 +643,9 @@ static void add_cases(void)
 	vt_add("tcp_peer/cut/end", cut, NULL, 60);
 	vt_add("tcp_peer/cut/reset", cut, "", 60);
 	vt_add("tcp_peer/silent", silent, NULL, 0);
+	vt_add("tcp_peer/vanished/gone", vanished, NULL, 40);
+	vt_add("tcp_peer/vanished/mute", vanished, "", 40);
+	vt_add("tcp_peer/slow", slow, NULL, 60);
 }
 
 int main(int argc, char **argv)

@@ -177,11 +177,13 @@ keep_logs() {
 	[[ ! -e $work/ctl/dmesg ]] || mv -f "$work/ctl/dmesg" "$BUILD/vm/dmesg.log"
 }
 
+# tsc=reliable: on a busy machine the kernel would mistrust the clock and patch its code for that while it runs,
+# which QEMU's threads do not always survive (int3 in sched_clock_cpu).
 # shellcheck disable=SC2054
 qemu_args() {
 	args=(-machine q35 -m "$mem" -nodefaults -no-user-config -display none -no-reboot
 		-kernel "$KIMAGE" -initrd "$INITRD"
-		-append "console=ttyS0 loglevel=5 panic=-1 printk.devkmsg=on log_buf_len=8M net.ifnames=0 mitigations=off no_timer_check rcupdate.rcu_cpu_stall_suppress=1 ${BERTH_APPEND:-}"
+		-append "console=ttyS0 loglevel=5 panic=-1 printk.devkmsg=on log_buf_len=8M net.ifnames=0 mitigations=off no_timer_check tsc=reliable rcupdate.rcu_cpu_stall_suppress=1 ${BERTH_APPEND:-}"
 		-chardev "file,id=con,path=$work/console.log" -serial chardev:con
 		-device virtio-rng-pci
 		-object "memory-backend-file,id=bar,share=on,mem-path=$bar,size=$BAR_SIZE"

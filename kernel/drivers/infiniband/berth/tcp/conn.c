@@ -13,9 +13,34 @@
 #include "../obj/qp_state.h"
 #include "conn.h"
 
+/*
+ * A peer that is to be asked whether it is there is asked every second (TCP's keepalive), and given up
+ * when it has not answered so many times.
+ */
+#define PROBE_SECS	1
+#define PROBES		3
+
 /* Bytes at a stretch in softirq, and by processes and workers between two looks at others. */
 #define SOFTIRQ_BUDGET	(256U << 10)
 #define PROCESS_BUDGET	(512U << 10)
+
+/*
+ * Ask whether the peer is there, as long as it owes an answer and nothing is under way that its TCP
+ * would have to acknowledge: when it is no more and its last word was lost, nothing else would tell.
+ */
+static void probe(struct berth_conn *conn)
+{
+	struct sock *sk = conn->sk;
+	bool on;
+
+	if (!conn->expect_count)
+		WRITE_ONCE(conn->probe, false);
+	on = READ_ONCE(conn->probe);
+	if (on == sock_flag(sk, SOCK_KEEPOPEN))
+		return;
+	sk->sk_prot->keepalive(sk, on);
+	sock_valbool_flag(sk, SOCK_KEEPOPEN, on);
+}
 
 /**
  * berth_conn_run - take, send and settle
@@ -38,6 +63,7 @@ void berth_conn_run(struct berth_conn *conn, u32 budget)
 	more = berth_tcp_send(conn, budget);
 	if (conn->expect_count && berth_tcp_patience(&qp->sq) && !timer_pending(&qp->sq.timer))
 		mod_timer(&qp->sq.timer, jiffies + berth_tcp_patience(&qp->sq));
+	probe(conn);
 	/* One that was not used is replaced by another. */
 	if (conn->ended && conn->used) {
 		spin_lock(&qp->sq.lock);
@@ -191,6 +217,9 @@ void berth_conn_attach(struct berth_conn *conn, struct berth_tcp *tcp)
 	struct sock *sk = conn->sk;
 
 	tcp_sock_set_nodelay(sk);
+	tcp_sock_set_keepidle(sk, PROBE_SECS);
+	tcp_sock_set_keepintvl(sk, PROBE_SECS);
+	tcp_sock_set_keepcnt(sk, PROBES);
 	lock_sock(sk);
 	write_lock_bh(&sk->sk_callback_lock);
 	conn->qp = tcp->qp;

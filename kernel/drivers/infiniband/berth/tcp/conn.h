@@ -97,6 +97,7 @@ struct berth_conn {
 	bool ended;			/* by the peer, or broken: nothing is sent or taken any more */
 	bool used;			/* requests have gone or come by it */
 	bool silent;			/* the peer's TCP does not answer; written by the timer */
+	bool probe;			/* ask it whether it is there; the same */
 
 	/* Receiving (recv.c, respond.c, response.c). */
 	struct berth_fpdu fpdu;

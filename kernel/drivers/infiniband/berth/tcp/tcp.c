@@ -66,7 +66,10 @@ unsigned long berth_tcp_patience(const struct berth_sq *sq)
 	return nsec ? nsecs_to_jiffies(3 * nsec * (sq->retry_count + 1)) + 2 : 0;
 }
 
-/* Answers are outstanding: is the peer still there? Its TCP acknowledges, if nothing else. */
+/*
+ * Answers are outstanding: is the peer still there? Its TCP acknowledges, if nothing else; when there is
+ * nothing to acknowledge it is asked.
+ */
 static void watch(struct berth_qp *qp, struct berth_conn *conn)
 {
 	const unsigned long wait = max(berth_tcp_patience(&qp->sq), SILENCE_MIN);
@@ -78,6 +81,10 @@ static void watch(struct berth_qp *qp, struct berth_conn *conn)
 		mod_delayed_work(berth_qp_wq, &qp->tcp->run_work, 0);
 	} else if (READ_ONCE(conn->expect_count)) {
 		mod_timer(&qp->sq.timer, jiffies + max_t(long, wait - silent, HZ / 10));
+		if (silent >= wait && !READ_ONCE(conn->probe)) {
+			WRITE_ONCE(conn->probe, true);
+			mod_delayed_work(berth_qp_wq, &qp->tcp->run_work, 0);
+		}
 	}
 }
 
