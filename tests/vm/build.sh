@@ -59,7 +59,7 @@ build_main() {
 	make_build_dir 200
 	if [[ -n $sparse ]]; then
 		kernel_get "$flavour"
-		with_lock sparse kmod_sparse "$flavour"
+		kmod_sparse "$flavour"
 		say "sparse: no warnings"
 		return
 	fi

@@ -65,39 +65,29 @@ kmod_sum() {
 }
 
 kmod_build_locked() {
-	local dst=$BUILD/kmod/$1 sum fresh=''
-	[[ -e $dst/make.log ]] || fresh=1
+	local dst=$BUILD/kmod/$1 sum
 	mkdir -p "$dst"
 	kmod_sync "$dst"
 	sum=$(kmod_sum "$dst")
 	[[ "$sum" != "$(cat "$dst/.built" 2>/dev/null)" ]] || return 0
 	rm -f "$dst/.built"
 	say "building the kernel modules for $KVER"
-	if [[ -n $fresh && -n ${BERTH_SPARSE:-} ]] && kmod_make "$dst" C=1 CF=-Wsparse-error >"$dst/make.log" 2>&1 </dev/null; then
-		echo "$sum" >"$dst/.sparse"
-	else
-		logged "$dst/make.log" "building the kernel modules" kmod_make "$dst"
-	fi
+	logged "$dst/make.log" "building the kernel modules" kmod_make "$dst"
 	kmod_layer "$dst"
 	echo "$sum" >"$dst/.built"
 }
 
-# kmod_build FLAVOUR: sets KLAYER. BERTH_KDIRS in the environment limits the directories (see kernel/Kbuild). With
-# BERTH_SPARSE, sparse sees each file of a new tree as it is compiled, so that kmod_sparse need not compile all again.
+# kmod_build FLAVOUR: sets KLAYER. BERTH_KDIRS in the environment limits the directories (see kernel/Kbuild).
 kmod_build() {
-	need make gcc gcc-12 binutils libelf1 ${BERTH_SPARSE:+sparse}
+	need make gcc gcc-12 binutils libelf1
 	with_lock "kmod-$1" kmod_build_locked "$1"
 	KLAYER=$BUILD/kmod/$1/layer
 }
 
-# Every source of ours through sparse; any warning is an error. A tree of its own, so nothing is skipped, unless
-# that is how these very sources were built.
+# Every source of ours through sparse; any warning is an error. In the tree that is built, where nothing is left to
+# compile.
 kmod_sparse() {
-	local dst=$BUILD/kmod/$1-sparse
-	need make gcc gcc-12 binutils libelf1 sparse
-	rm -rf "$dst"
-	mkdir -p "$dst"
-	kmod_sync "$dst"
-	[[ "$(kmod_sum "$dst")" != "$(cat "$BUILD/kmod/$1/.sparse" 2>/dev/null)" ]] || return 0
-	kmod_make "$dst" C=2 CF=-Wsparse-error
+	need sparse
+	kmod_build "$1"
+	with_lock "kmod-$1" kmod_make "$BUILD/kmod/$1" C=2 CF=-Wsparse-error
 }

@@ -10,9 +10,9 @@ usage() {
 	cat <<'EOT'
 usage: ./run test [--debug-kernel] [--long] [--list] [NAME...]
 
-Runs, in this order: the build with warnings as errors (build), sparse over the kernel sources (sparse), the
-unit tests under ASan and UBSan (unit), the scripts of tests/netns in one VM (vm) and beside them the packages
-(package), berth and rdma_rxe in two VMs (pair). Ends with "N passed, N failed, N skipped"; exit status 0 only if nothing failed.
+Runs the build with warnings as errors (build), the scripts of tests/netns in one VM (vm), beside them sparse over
+the kernel sources (sparse), the unit tests under ASan and UBSan (unit) and the packages (package), and at the end
+berth and rdma_rxe in two VMs (pair). Ends with "N passed, N failed, N skipped"; exit status 0 only if nothing failed.
 
   --debug-kernel  the VM tests on the kernel with KASAN, lockdep, kmemleak (build it once: 7 minutes)
   --long          more of what a bounded run has a sample of: 500 kills, 100 reloads, fuzzing the device for
@@ -24,7 +24,7 @@ Logs: build/test/ (one file a script under out/). docs/testing.md tells how to w
 EOT
 }
 
-flavour=stock list='' names=()
+flavour=stock list='' built='' names=()
 RESULTS=$BUILD/test/results
 
 parse() {
@@ -102,9 +102,10 @@ unit_names() {
 	ctest --test-dir "$BUILD/asan" -N 2>/dev/null | sed -n 's/^ *Test *#[0-9]*: //p'
 }
 
+wanted_units() { [[ ${#names[@]} -eq 0 || -z $(vm_scripts) ]] || wanted unit/; }
+
 unit_tests() {
 	local pick=() n
-	need gcc make cmake pkg-config libibverbs-dev librdmacm-dev libcmocka-dev clang-14 libclang-rt-14-dev
 	step build/unit unit_build || return 0
 	if [[ ${#names[@]} -eq 0 ]]; then
 		unit_run
@@ -129,6 +130,7 @@ vm_scripts() {
 vm_boot() {
 	local line args=(--quiet --timeout "$((300 + 240 * slow * (${BERTH_LONG:-0} ? 15 : 1) * $#))" --out "$BUILD/test/out")
 	[[ $flavour == stock ]] || args+=(--debug-kernel --mem 3G)
+	[[ $built != usermodules ]] || args+=(--no-build)
 	current='' ended=''
 	while IFS= read -r line; do
 		case $line in
@@ -169,14 +171,25 @@ vm_tests() {
 	done
 }
 
-# The packages' test mostly waits for the network and runs on one processor: beside the VM, but for the debug
-# kernel's, which has no time to spare.
-packages=''
-start_packages() {
-	[[ $(id -u) != 0 ]] || need debootstrap dpkg-dev file fakeroot
-	RESULTS=$RESULTS setsid bash "$TOP/packaging/test.sh" </dev/null &
-	packages=$!
-	trap '[[ -z $packages ]] || kill -- "-$packages" 2>/dev/null || true' EXIT
+# What needs no VM, and the packages' test, which mostly waits for the network: with what the VM leaves of the
+# processors. Before the debug kernel's VM, which has no time to spare, or instead of it.
+side=''
+beside() {
+	! wanted sparse || step sparse kmod_sparse "$flavour" || true
+	! wanted_units || unit_tests
+	! wanted package || RESULTS=$RESULTS bash "$TOP/packaging/test.sh" </dev/null || true
+}
+
+start_beside() {
+	if [[ $flavour == debug || -z $(vm_scripts) ]]; then
+		beside
+		return
+	fi
+	set -m
+	(renice -n 5 "$BASHPID" >/dev/null; beside) </dev/null &
+	side=$!
+	set +m
+	trap '[[ -z $side ]] || kill -- "-$side" 2>/dev/null || true' EXIT
 }
 
 list_names() {
@@ -208,20 +221,18 @@ test_main() {
 	mkdir -p "$BUILD/test"
 	: >"$RESULTS"
 	[[ -z $list ]] || { list_names; return; }
-	need gcc make cmake pkg-config libibverbs-dev librdmacm-dev
-	kernel_get "$flavour"
-	! wanted build/user || step build/user build_user || true
-	! wanted build/modules || BERTH_SPARSE=1 step build/modules kmod_build "$flavour" || true
-	! wanted sparse || step sparse with_lock sparse kmod_sparse "$flavour" || true
-	if [[ ${#names[@]} -eq 0 ]] || [[ -z $(vm_scripts) ]] || wanted unit/; then
-		unit_tests
-	fi
+	need gcc g++ make cmake pkg-config libc6-dev libibverbs-dev librdmacm-dev gcc-12 binutils libelf1
+	! wanted sparse || need sparse
+	! wanted_units || need libcmocka-dev clang-14 libclang-rt-14-dev
+	! wanted package || [[ $(id -u) != 0 ]] || need debootstrap dpkg-dev file fakeroot
 	[[ $(vm_scripts) != *-tshark.sh* ]] || need tshark
-	! wanted package || [[ $flavour == debug ]] || start_packages
+	kernel_get "$flavour"
+	! wanted build/user || ! step build/user build_user || built=user
+	! wanted build/modules || ! step build/modules kmod_build "$flavour" || built+=modules
+	start_beside
 	vm_tests
-	! wanted package || [[ -n $packages ]] || start_packages
-	[[ -z $packages ]] || wait "$packages" || true
-	packages=''
+	[[ -z $side ]] || wait "$side" || true
+	side=''
 	! wanted pair || RESULTS=$RESULTS bash "$TOP/tests/pair/test.sh" "$flavour" || true
 	totals
 }
