@@ -12,6 +12,10 @@ STAGE=$BUILD/stage
 JOBS=${BERTH_JOBS:-$(nproc)}
 export TOP BUILD STAGE
 
+# What ./run vm wants on this machine, besides what builds.
+VM_PACKAGES=(qemu-system-x86 kmod iproute2 ethtool python3 procps ibverbs-utils perftest rdmacm-utils
+	ibverbs-providers python3-pyverbs)
+
 say() { printf '%s\n' "berth: $*" >&2; }
 die() { printf '%s\n' "berth: $*" >&2; exit 1; }
 bad_usage() { printf '%s\n' "berth: $*" >&2; exit 2; }

@@ -48,7 +48,8 @@ show_stuck() {
 
 # The script has a session of its own, so that what it leaves behind can be found.
 run_script() {
-	local script=$1 name=$2 limit=$3 sid rc line part='' pipe=/run/suite.pipe late=$((SECONDS + limit - 2)) shown=''
+	local script=$1 name=$2 limit=$3 sid rc line part='' pipe=/run/suite.pipe shown=''
+	local late=$((SECONDS + limit - 2))
 	rm -f "$pipe"
 	mkfifo "$pipe"
 	setsid --wait timeout --foreground -k 5 "$limit" bash "$script" </dev/null >"$pipe" 2>&1 &

@@ -173,7 +173,7 @@ vm_tests() {
 
 # What needs no VM, and the packages' test, which mostly waits for the network: with what the VM leaves of the
 # processors. Before the debug kernel's VM, which has no time to spare, or instead of it.
-side=''
+side='' rest=''
 beside() {
 	! wanted sparse || step sparse kmod_sparse "$flavour" || true
 	! wanted_units || unit_tests
@@ -215,6 +215,17 @@ totals() {
 	((f == 0 && p > 0))
 }
 
+# What only tests want is installed while compilers run.
+need_rest() {
+	local more=()
+	! wanted sparse || more+=(sparse)
+	! wanted_units || more+=(libcmocka-dev clang-14 libclang-rt-14-dev)
+	! wanted package || [[ $(id -u) != 0 ]] || more+=(debootstrap dpkg-dev file fakeroot)
+	[[ -z $(vm_scripts) ]] || more+=("${VM_PACKAGES[@]}")
+	[[ $(vm_scripts) != *-tshark.sh* ]] || more+=(tshark)
+	[[ ${#more[@]} -eq 0 ]] || need "${more[@]}"
+}
+
 test_main() {
 	parse "$@"
 	make_build_dir 3000
@@ -222,13 +233,14 @@ test_main() {
 	: >"$RESULTS"
 	[[ -z $list ]] || { list_names; return; }
 	need gcc g++ make cmake pkg-config libc6-dev libibverbs-dev librdmacm-dev gcc-12 binutils libelf1
-	! wanted sparse || need sparse
-	! wanted_units || need libcmocka-dev clang-14 libclang-rt-14-dev
-	! wanted package || [[ $(id -u) != 0 ]] || need debootstrap dpkg-dev file fakeroot
-	[[ $(vm_scripts) != *-tshark.sh* ]] || need tshark
 	kernel_get "$flavour"
+	# Who is not root is told at once.
+	[[ $(id -u) == 0 ]] || need_rest
+	need_rest &
+	rest=$!
 	! wanted build/user || ! step build/user build_user || built=user
 	! wanted build/modules || ! step build/modules kmod_build "$flavour" || built+=modules
+	wait "$rest" || exit 1
 	start_beside
 	vm_tests
 	[[ -z $side ]] || wait "$side" || true

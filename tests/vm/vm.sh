@@ -103,8 +103,7 @@ choose_accel() {
 
 prepare() {
 	make_build_dir 300
-	need qemu-system-x86 kmod iproute2 ethtool python3 procps ibverbs-utils perftest rdmacm-utils \
-		ibverbs-providers python3-pyverbs
+	need "${VM_PACKAGES[@]}"
 	kernel_get "$flavour"
 	if [[ -n $siw && $flavour == stock ]]; then
 		# shellcheck source=tests/vm/siw.sh
