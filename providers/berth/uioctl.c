@@ -224,7 +224,7 @@ int berth_query_dm(struct ibv_context *ibctx, uint32_t handle, struct berth_dm_q
  * @ibqp: the QP
  * @fd: the socket
  *
- * Return: 0 or an errno; EPROTONOSUPPORT: not a TCP socket.
+ * Return: 0 or an errno; EOPNOTSUPP: not a TCP socket.
  */
 int berth_attach_socket(struct ibv_qp *ibqp, int fd)
 {

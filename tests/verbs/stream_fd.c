@@ -157,9 +157,9 @@ static void refused(const void *unused __attribute__((unused)))
 
 	refuse(&s, -1, EBADF, "no descriptor");
 	refuse(&s, file, ENOTSOCK, "a file");
-	refuse(&s, socket(AF_INET, SOCK_DGRAM, 0), EPROTONOSUPPORT, "a UDP socket");
+	refuse(&s, socket(AF_INET, SOCK_DGRAM, 0), EOPNOTSUPP, "a UDP socket");
 	CHECK(!socketpair(AF_UNIX, SOCK_STREAM, 0, pair), "socketpair");
-	refuse(&s, pair[0], EPROTONOSUPPORT, "a unix socket");
+	refuse(&s, pair[0], EOPNOTSUPP, "a unix socket");
 	refuse(&s, fresh, ENOTCONN, "an unconnected socket");
 	CHECK(!bind(fresh, (struct sockaddr *)&sin, sizeof(sin)) && !listen(fresh, 1), "listen");
 	refuse(&s, fresh, ENOTCONN, "a listening socket");

@@ -331,7 +331,7 @@ enum berth_dm_query_attrs {
 
 /*
  * Of a QP created with BERTH_QP_TCP_STREAM, in INIT: adopts a connected TCP socket and goes to RTS.
- * EINVAL: another kind or state of QP; ENOTSOCK, EPROTONOSUPPORT: not a TCP socket; ENOTCONN; EBUSY:
+ * EINVAL: another kind or state of QP; ENOTSOCK, EOPNOTSUPP: not a TCP socket; ENOTCONN; EBUSY:
  * something else has hold of it.
  */
 enum berth_qp_methods {

@@ -225,17 +225,19 @@ static void taken(struct berth_batch *b, u32 n)
  * @sk: socket, locked
  * @ubuf: completed when nothing refers to the bytes any more, not even a receiver on this host; NULL:
  *	they may be referred to for longer
+ * @more: more of the same follows at once
  *
  * Return: 0: all of it, the batch is empty; -EAGAIN: the socket is full, sk_write_space() will tell
  * when it is not; another negative errno: the connection is no more.
  */
-int berth_batch_push(struct berth_batch *b, struct sock *sk, struct ubuf_info *ubuf)
+int berth_batch_push(struct berth_batch *b, struct sock *sk, struct ubuf_info *ubuf,
+		     bool more)
 {
-	const int by_reference = ubuf ? MSG_ZEROCOPY : MSG_SPLICE_PAGES;
+	const int how = (ubuf ? MSG_ZEROCOPY : MSG_SPLICE_PAGES) | (more ? MSG_MORE : 0);
 
 	while (b->sent_vecs < b->count) {
 		struct msghdr msg = {
-			.msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL | by_reference,
+			.msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL | how,
 			.msg_ubuf = ubuf,
 		};
 		u32 left, i;

@@ -76,7 +76,6 @@ void berth_socket_broken(struct berth_socket *s, int err)
 	struct berth_sq *sq = &qp->sq;
 
 	s->broken = true;
-	berth_stream_forget(s);
 	spin_lock(&sq->lock);
 	spin_lock(&qp->rq.lock);
 	if (berth_qp_requests(qp) && !READ_ONCE(qp->failed)) {
@@ -89,6 +88,8 @@ void berth_socket_broken(struct berth_socket *s, int err)
 	}
 	spin_unlock(&qp->rq.lock);
 	spin_unlock(&sq->lock);
+	/* Now that it has failed what is forgotten does not complete. */
+	berth_stream_forget(s);
 }
 
 static void run(struct berth_stream *stream)

@@ -29,6 +29,7 @@ struct berth_part {
 	struct berth_socket *socket;	/* referenced */
 	u32 counter;
 	bool laid;			/* something is in it */
+	bool open;			/* it ends in the middle of a WQE */
 	bool done;			/* acknowledged, and nothing refers to its bytes */
 };
 

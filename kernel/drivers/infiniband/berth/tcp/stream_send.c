@@ -188,6 +188,7 @@ static u32 fill(struct berth_socket *s)
 		used += cost;
 	} while (cost);
 	s->filling->counter = sq->next;
+	s->filling->open = sq->offset;
 	spin_unlock(&sq->lock);
 	s->filling->laid = used;
 	return used;
@@ -222,7 +223,8 @@ bool berth_stream_send(struct berth_socket *s, u32 budget)
 	s->sending = true;
 	do {
 		if (s->filling && s->filling->laid) {
-			err = berth_batch_push(&s->batch, sk, &s->filling->ubuf);
+			err = berth_batch_push(&s->batch, sk, &s->filling->ubuf,
+					       s->filling->open);
 			if (err)
 				break;
 			end_part(s);

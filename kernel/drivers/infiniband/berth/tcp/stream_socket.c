@@ -265,7 +265,7 @@ static int attach(struct berth_qp *qp, struct socket *sock)
  * What the socket has received already lands first.
  *
  * Context: process. Return: 0; -EINVAL: no stream QP, or not in INIT; -EBADF, -ENOTSOCK,
- * -EPROTONOSUPPORT: no TCP socket; -ENOTCONN; -EBUSY: somebody else in the kernel has it; -ENOMEM.
+ * -EOPNOTSUPP: no TCP socket; -ENOTCONN; -EBUSY: somebody else in the kernel has it; -ENOMEM.
  */
 int berth_stream_attach(struct berth_qp *qp, int fd)
 {
@@ -280,7 +280,7 @@ int berth_stream_attach(struct berth_qp *qp, int fd)
 	if (sock->type != SOCK_STREAM || sock->sk->sk_protocol != IPPROTO_TCP ||
 	    (sock->sk->sk_family != AF_INET && sock->sk->sk_family != AF_INET6)) {
 		sockfd_put(sock);
-		return -EPROTONOSUPPORT;
+		return -EOPNOTSUPP;
 	}
 	mutex_lock(&qp->state_mutex);
 	mutex_lock(&qp->stream->mutex);
