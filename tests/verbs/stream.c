@@ -457,6 +457,7 @@ static void wrong_requests(const void *arg)
 	vt_expect_wc(&s.ep, s.ep.scq, 1, status, "a wrong request", NULL);
 	stream_expect_state(&s, IBV_QPS_ERR, "state");
 	/* What went wrong is not the connection's fault: it is back with the descriptor. */
+	stream_await_back(&s);
 	vt_net_write(s.peer, 1000, SEED, 0, 1000);
 	vt_net_expect(s.fd, 1000, SEED, 0, "the descriptor");
 }

@@ -28,6 +28,9 @@ uint32_t stream_take(struct stream *s, uint64_t wr_id, const char *what);
 /** stream_expect_state() - Wait for a state of the QP. */
 void stream_expect_state(struct stream *s, enum ibv_qp_state state, const char *what);
 
+/** stream_await_back() - Wait until the QP has let go of its socket. */
+void stream_await_back(struct stream *s);
+
 void stream_add_fd_cases(void);
 
 #endif

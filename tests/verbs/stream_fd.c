@@ -81,13 +81,23 @@ static void closed(const void *unused __attribute__((unused)))
 	vt_net_expect_end(s.peer, "after the QP was destroyed");
 }
 
+void stream_await_back(struct stream *s)
+{
+	uint64_t end = vt_now_ms() + 5000 * vt_cfg.slow;
+	struct pollfd pfd = { .fd = s->fd, .events = POLLIN };
+
+	while (poll(&pfd, 1, 0) == 1 && pfd.revents & POLLERR) {
+		CHECK(vt_now_ms() < end, "the socket does not come back");
+		vt_sleep_ms(5);
+	}
+}
+
 /* A QP that is destroyed, reset or in error gives the socket back where the stream stands. */
 static void given_back(const void *arg)
 {
 	const enum ibv_qp_state state = *(const enum ibv_qp_state *)arg;
 	struct stream s = stream_new(false);
 	struct vt_buf *buf = vt_buf_new(s.dev, VT_HOST, SIZE, VT_ACCESS_ALL);
-	struct pollfd pfd = { .fd = s.fd, .events = POLLIN };
 
 	CHECK_ERRNO(vt_recv(&s.ep, 1, vt_sge(buf, 0, 1000)), 0, "ibv_post_recv");
 	stream_attach(&s);
@@ -98,8 +108,7 @@ static void given_back(const void *arg)
 		vt_ep_destroy_qp(&s.ep);
 	else
 		CHECK_ERRNO(vt_ep_to_state(&s.ep, state), 0, "ibv_modify_qp");
-	for (int i = 0; i < 100 && poll(&pfd, 1, 10) == 1 && pfd.revents & POLLERR; i++)
-		vt_sleep_ms(10);
+	stream_await_back(&s);
 	vt_net_expect(s.fd, 4000, SEED, 1000, "the rest by the descriptor");
 	vt_net_write(s.fd, 3000, SEED, 0, 3000);
 	vt_net_expect(s.peer, 3000, SEED, 0, "from the descriptor");
