@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 /*
- * Fetches a file by HTTP into a dma-buf: an ordinary socket asks for it and reads the header, then a
- * stream QP adopts the socket and the body lands in the dma-buf, from any server.
+ * Fetches a file by HTTP into a dma-buf: an ordinary socket asks for it and reads the header, then
+ * a stream QP adopts the socket and the body lands in the dma-buf, from any server.
  *
  * One receive at a time is posted, over all that is left of the buffer. It completes when what the
  * server has pushed is there, and the next goes on behind it, so the body has no gaps. Meanwhile
@@ -32,11 +32,12 @@
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 static const char usage_text[] =
-	"usage: berth_fetch [-d DEVICE] [-m heap|udmabuf|bar] [-o FILE] [-s BYTES] http://HOST[:PORT]/PATH\n"
+	"usage: berth_fetch [-d DEVICE] [-m heap|udmabuf|bar] [-o FILE] [-s BYTES]\n"
+	"                   http://HOST[:PORT]/PATH\n"
 	"\n"
 	"Fetches the file into a dma-buf and tells where it is.\n"
 	"  -d DEVICE  RDMA device of berth; default: the first one\n"
-	"  -m WHERE   who gives the dma-buf: heap (the default), udmabuf, bar, or the path of an exporter\n"
+	"  -m WHERE   who gives the dma-buf: heap (default), udmabuf, bar, or an exporter's path\n"
 	"  -o FILE    afterwards copy the bytes from the dma-buf to FILE\n"
 	"  -s BYTES   room for a file whose length the server does not tell; default: 16 MiB\n"
 	"\n"
@@ -74,7 +75,8 @@ static struct ibv_context *open_device(const char *name)
 	int i;
 
 	for (i = 0; list && list[i]; i++)
-		if (name ? !strcmp(name, ibv_get_device_name(list[i])) : berthdv_is_supported(list[i]))
+		if (name ? !strcmp(name, ibv_get_device_name(list[i])) :
+			   berthdv_is_supported(list[i]))
 			break;
 	if (!list || !list[i]) {
 		say("device %s: not there: load berth and add one (rdma link add berth0 type berth netdev eth0)",
@@ -241,7 +243,8 @@ static int land(struct landing *l, int sock, bool has_length)
 		if (!wc.byte_len && !has_length)
 			return 0;
 		if (!wc.byte_len) {
-			say("the server ended after %" PRIu64 " of %" PRIu64 " bytes", l->got, l->room);
+			say("the server ended after %" PRIu64 " of %" PRIu64 " bytes", l->got,
+			    l->room);
 			return -EIO;
 		}
 		l->got += wc.byte_len;

@@ -76,7 +76,8 @@ int http_parse_url(const char *text, struct http_url *url)
 	/* Anything else would end the line of the request, or would have to be taken out of it. */
 	for (p = text; *p; p++) {
 		if (*p <= ' ' || *p == 127 || *p == '#' || *p == '@') {
-			say("%s: blank, '#' or '@' in the URL: write them as %%20, %%23 and %%40", text);
+			say("%s: blank, '#' or '@' in the URL: write them as %%20, %%23 and %%40",
+			    text);
 			return -EINVAL;
 		}
 	}
@@ -216,14 +217,15 @@ static int parse_header(const struct http_url *url, const char *header, bool *ha
 	}
 	coding = find_field(header, "Transfer-Encoding");
 	if (coding) {
-		say("%s: the body comes in transfer encoding '%.*s', whose framing would land with it: ask a server that sends it as it is",
+		say("%s: the body comes in transfer encoding '%.*s', which would land with it: ask a server that sends it as it is",
 		    url->host, (int)strcspn(coding, "\r"), coding);
 		return -EOPNOTSUPP;
 	}
 	value = find_field(header, "Content-Length");
 	*has_length = value;
 	*length = 0;
-	if (value && (*value < '0' || *value > '9' || sscanf(value, "%15" SCNu64 "%n", length, &used) != 1 ||
+	if (value && (*value < '0' || *value > '9' ||
+		      sscanf(value, "%15" SCNu64 "%n", length, &used) != 1 ||
 		      value[used] != '\r')) {
 		say("%s: '%.*s' is no length", url->host, (int)strcspn(value, "\r"), value);
 		return -EPROTO;
@@ -234,7 +236,7 @@ static int parse_header(const struct http_url *url, const char *header, bool *ha
 /**
  * http_get - ask for a file and read the header of the response
  * @url: of the file
- * @has_length: out; whether the header tells the length of the body, which else ends with the stream
+ * @has_length: out; whether the header tells the length of the body, else the stream's end does
  * @length: out; that length
  *
  * Return: the socket, whose next byte is the first of the body; or a negative errno after one line.
