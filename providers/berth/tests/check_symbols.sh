@@ -7,9 +7,9 @@ set -euo pipefail
 library=${1:?usage: check_symbols.sh LIBRARY HEADER}
 header=${2:?usage: check_symbols.sh LIBRARY HEADER}
 
-declared=$(grep -oE '\bberthdv_[a-z_]+\(' "$header" | tr -d "(" | LC_ALL=C sort -u)
+declared=$(grep -oE '\bberthdv_[a-z_]+\(' "$header" | sed 's/($/@@BERTH_1.0/' | LC_ALL=C sort -u)
 defined=$(nm -D --defined-only "$library" | awk '$2 != "A" { print $3 }' | LC_ALL=C sort)
-if [ "$defined" != "$(sed 's/$/@@BERTH_1.0/' <<<"$declared")" ]; then
+if [ "$defined" != "$declared" ]; then
 	echo "$library exports other symbols than $header declares, with version BERTH_1.0:" >&2
 	echo "$defined" >&2
 	exit 1

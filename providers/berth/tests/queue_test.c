@@ -748,7 +748,9 @@ static void dv_create_qp__stream_only_sends(void)
 static void dv_attach__goes_to_rts(void)
 {
 	struct berthdv_qp_init_attr dv = { .qp_type = BERTHDV_QP_TCP_STREAM };
-	static const int errors[] = { EINVAL, EBADF, ENOTSOCK, EOPNOTSUPP, ENOTCONN, EBUSY, ENOMEM };
+	static const int errors[] = {
+		EINVAL, EBADF, ENOTSOCK, EOPNOTSUPP, ENOTCONN, EBUSY, ENOMEM,
+	};
 	struct ibv_send_wr wr = { .opcode = IBV_WR_SEND };
 	struct ibv_qp_init_attr_ex attr;
 	struct ibv_send_wr *bad;
