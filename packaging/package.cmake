@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
-# The .deb packages, one a component: provider (the libibverbs driver), perftest (launchers and shim),
+# The .deb packages, one a component: provider (the libibverbs driver and libberth), perftest (launchers and shim),
 # dkms (the kernel sources, built on the target). Included from the top after every install() was said.
 # Each has in packaging/COMPONENT what dpkg runs or needs to know.
 
@@ -37,12 +37,13 @@ set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 
 set(CPACK_COMPONENT_PROVIDER_DESCRIPTION "libibverbs driver of berth, the software RDMA device for dma-bufs
- Lets verbs programs use devices of type berth.")
+ Lets verbs programs use devices of type berth. With what is needed to build programs with berth's direct verbs.")
 set(CPACK_DEBIAN_PROVIDER_PACKAGE_NAME berth-provider)
 set(CPACK_DEBIAN_PROVIDER_PACKAGE_SECTION libs)
 # Not from shlibdeps, which does not know the private ABI that the driver is built for: rdma-core 34 to 56.
 set(CPACK_DEBIAN_PROVIDER_PACKAGE_DEPENDS "libc6, libibverbs1 (>= 34), libibverbs1 (<< 57)")
-set(CPACK_DEBIAN_PROVIDER_PACKAGE_CONTROL_EXTRA ${CMAKE_SOURCE_DIR}/packaging/provider/conffiles)
+set(CPACK_DEBIAN_PROVIDER_PACKAGE_CONTROL_EXTRA
+	"${CMAKE_SOURCE_DIR}/packaging/provider/conffiles;${CMAKE_SOURCE_DIR}/packaging/provider/triggers")
 
 set(CPACK_COMPONENT_PERFTEST_DESCRIPTION "perftest with --use_dmabuf
  Launchers named like perftest's tools, and a library to preload that puts a verbs program's buffers into a dma-buf.")

@@ -11,7 +11,7 @@ usage: ./run package
 
 Leaves in build/packages:
   berth-dkms      the kernel modules, built by DKMS for each installed kernel
-  berth-provider  the libibverbs driver
+  berth-provider  the libibverbs driver, and libberth for direct verbs
   berth-perftest  perftest's launchers with --use_dmabuf
 EOT
 }

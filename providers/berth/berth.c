@@ -255,6 +255,18 @@ static const struct verbs_device_ops berth_device_ops = {
 
 PROVIDER_DRIVER(berth, berth_device_ops);
 
+/**
+ * berthdv_is_supported - whether the functions of this library know a device
+ * @device: from ibv_get_device_list(), any provider's
+ *
+ * Return: true when this very library provides it; another copy of it in the process has tables of
+ * its own, and objects that may be laid out otherwise.
+ */
+bool berthdv_is_supported(struct ibv_device *device)
+{
+	return container_of(device, struct verbs_device, device)->ops == &berth_device_ops;
+}
+
 #ifndef BERTH_IN_RDMA_CORE
 /*
  * Never read. Its relocation ties this library to version IBVERBS_1.14 of libibverbs, which came

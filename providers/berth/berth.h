@@ -19,6 +19,11 @@
 
 #include <rdma/berth-abi.h>
 
+/* What the library exports; all else is compiled as hidden. */
+#pragma GCC visibility push(default)
+#include "berthdv.h"
+#pragma GCC visibility pop
+
 #define berth_likely(x)		__builtin_expect(!!(x), 1)
 #define berth_unlikely(x)	__builtin_expect(!!(x), 0)
 
@@ -225,6 +230,7 @@ int berth_query_pd(struct ibv_context *ibctx, uint32_t handle);
 int berth_query_dm(struct ibv_context *ibctx, uint32_t handle, struct berth_dm_query_resp *resp);
 int berth_reg_dm(struct ibv_pd *ibpd, uint32_t dm, uint64_t offset, uint64_t length,
 		 unsigned int access, struct ibv_mr *mr);
+int berth_attach_socket(struct ibv_qp *ibqp, int fd);
 
 /* domain.c */
 struct ibv_pd *berth_alloc_pd(struct ibv_context *ibctx);
@@ -295,6 +301,8 @@ void berth_unimport_dm(struct ibv_dm *ibdm);
 /* qp.c */
 struct ibv_qp *berth_create_qp(struct ibv_pd *ibpd, struct ibv_qp_init_attr *attr);
 struct ibv_qp *berth_create_qp_ex(struct ibv_context *ibctx, struct ibv_qp_init_attr_ex *attr);
+struct ibv_qp *berth_create_qp_flags(struct ibv_context *ibctx, struct ibv_qp_init_attr_ex *attr,
+				     uint32_t flags);
 int berth_modify_qp(struct ibv_qp *ibqp, struct ibv_qp_attr *attr, int attr_mask);
 int berth_query_qp(struct ibv_qp *ibqp, struct ibv_qp_attr *attr, int attr_mask,
 		   struct ibv_qp_init_attr *init_attr);
@@ -315,6 +323,8 @@ int berth_destroy_qp(struct ibv_qp *ibqp);
 	 IBV_QP_EX_WITH_LOCAL_INV | IBV_QP_EX_WITH_BIND_MW)
 
 #define BERTH_UD_SEND_OPS	(IBV_QP_EX_WITH_SEND | IBV_QP_EX_WITH_SEND_WITH_IMM)
+
+#define BERTH_STREAM_SEND_OPS	IBV_QP_EX_WITH_SEND
 
 int berth_post_send(struct ibv_qp *ibqp, struct ibv_send_wr *wr, struct ibv_send_wr **bad_wr);
 int berth_post_recv(struct ibv_qp *ibqp, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad_wr);

@@ -181,9 +181,14 @@ static void qp_reset(struct berth_qp *qp)
 
 /* ---- verbs ---- */
 
-/* What can be sent by a QP of a type, enum ibv_qp_create_send_ops_flags; 0: there is no such QP. */
-static uint64_t qp_send_ops(enum ibv_qp_type type)
+/*
+ * What can be sent by a QP of a type and with enum berth_create_qp_flags: enum
+ * ibv_qp_create_send_ops_flags; 0: there is no such QP.
+ */
+static uint64_t qp_send_ops(enum ibv_qp_type type, uint32_t flags)
 {
+	if (flags & BERTH_QP_TCP_STREAM)
+		return BERTH_STREAM_SEND_OPS;
 	switch (type) {
 	case IBV_QPT_RC:
 		return BERTH_SEND_OPS;
@@ -196,9 +201,11 @@ static uint64_t qp_send_ops(enum ibv_qp_type type)
 	}
 }
 
-/* 0, or why a QP as in @attr cannot be had. */
-static int qp_check_attr(const struct ibv_qp_init_attr_ex *attr)
+/* 0, or why a QP as in @attr with @flags cannot be had. */
+static int qp_check_attr(const struct ibv_qp_init_attr_ex *attr, uint32_t flags)
 {
+	uint64_t send_ops = qp_send_ops(attr->qp_type, flags);
+
 	if (!(attr->comp_mask & IBV_QP_INIT_ATTR_PD))
 		return EINVAL;
 	if (attr->comp_mask & ~(uint32_t)(IBV_QP_INIT_ATTR_PD | IBV_QP_INIT_ATTR_CREATE_FLAGS |
@@ -207,10 +214,9 @@ static int qp_check_attr(const struct ibv_qp_init_attr_ex *attr)
 	/* There is none that we know; a program may say so in the long form. */
 	if (attr->comp_mask & IBV_QP_INIT_ATTR_CREATE_FLAGS && attr->create_flags)
 		return EOPNOTSUPP;
-	if (!qp_send_ops(attr->qp_type))
+	if (!send_ops)
 		return EOPNOTSUPP;
-	if ((attr->comp_mask & IBV_QP_INIT_ATTR_SEND_OPS_FLAGS) &&
-	    attr->send_ops_flags & ~qp_send_ops(attr->qp_type))
+	if ((attr->comp_mask & IBV_QP_INIT_ATTR_SEND_OPS_FLAGS) && attr->send_ops_flags & ~send_ops)
 		return EOPNOTSUPP;
 	if (!attr->send_cq || !attr->recv_cq)
 		return EINVAL;
@@ -230,44 +236,32 @@ static void qp_init(struct berth_qp *qp, struct berth_context *ctx,
 	verbs_qp_prepare(&qp->vqp);
 }
 
-/*
- * What BERTH_QP_TYPE asks for, enum berth_create_qp_flags: "tcp" carries RC over TCP, "rc" or nothing
- * over RoCEv2. -1: neither; one line says so.
+/**
+ * berth_create_qp_flags - create a queue pair
+ * @ibctx: the context
+ * @attr: what is asked for, replaced by what there is
+ * @flags: enum berth_create_qp_flags; with any the type is IBV_QPT_RC
+ *
+ * Return: the QP, or NULL with errno set.
  */
-static int qp_flags(enum ibv_qp_type type)
-{
-	const char *value = getenv("BERTH_QP_TYPE");
-
-	if (!value || !*value || !strcmp(value, "rc"))
-		return 0;
-	if (!strcmp(value, "tcp"))
-		return type == IBV_QPT_RC ? BERTH_QP_TCP : 0;
-	fprintf(stderr, "libberth: BERTH_QP_TYPE=%s: use rc or tcp\n", value);
-	return -1;
-}
-
-struct ibv_qp *berth_create_qp_ex(struct ibv_context *ibctx, struct ibv_qp_init_attr_ex *attr)
+struct ibv_qp *berth_create_qp_flags(struct ibv_context *ibctx, struct ibv_qp_init_attr_ex *attr,
+				     uint32_t flags)
 {
 	bool ex = attr->comp_mask & IBV_QP_INIT_ATTR_SEND_OPS_FLAGS;
 	struct berth_context *ctx = to_bctx(ibctx);
 	struct create_qp_resp resp = {};
-	struct create_qp_cmd cmd = {};
+	struct create_qp_cmd cmd = { .drv.flags = flags };
 	uint32_t mask = attr->comp_mask;
 	struct berth_origin origin;
 	struct berth_qp *qp;
 	int more_ops;
-	int flags;
 	int ret;
 
-	ret = qp_check_attr(attr);
-	flags = qp_flags(attr->qp_type);
-	if (!ret && flags < 0)
-		ret = EINVAL;
+	ret = qp_check_attr(attr, flags);
 	if (ret) {
 		errno = ret;
 		return NULL;
 	}
-	cmd.drv.flags = flags;
 	qp = berth_object_alloc(attr->pd, sizeof(*qp), BERTH_RES_QP, &origin);
 	if (!qp)
 		return NULL;
@@ -306,6 +300,33 @@ free_qp:
 	berth_object_free(qp, &origin);
 	errno = ret;
 	return NULL;
+}
+
+/*
+ * What BERTH_QP_TYPE asks for, enum berth_create_qp_flags: "tcp" carries RC over TCP, "rc" or nothing
+ * over RoCEv2. -1: neither; one line says so.
+ */
+static int env_qp_flags(enum ibv_qp_type type)
+{
+	const char *value = getenv("BERTH_QP_TYPE");
+
+	if (!value || !*value || !strcmp(value, "rc"))
+		return 0;
+	if (!strcmp(value, "tcp"))
+		return type == IBV_QPT_RC ? BERTH_QP_TCP : 0;
+	fprintf(stderr, "libberth: BERTH_QP_TYPE=%s: use rc or tcp\n", value);
+	return -1;
+}
+
+struct ibv_qp *berth_create_qp_ex(struct ibv_context *ibctx, struct ibv_qp_init_attr_ex *attr)
+{
+	int flags = env_qp_flags(attr->qp_type);
+
+	if (flags < 0) {
+		errno = EINVAL;
+		return NULL;
+	}
+	return berth_create_qp_flags(ibctx, attr, flags);
 }
 
 struct ibv_qp *berth_create_qp(struct ibv_pd *ibpd, struct ibv_qp_init_attr *attr)

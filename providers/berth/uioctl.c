@@ -220,6 +220,24 @@ int berth_query_dm(struct ibv_context *ibctx, uint32_t handle, struct berth_dm_q
 }
 
 /**
+ * berth_attach_socket - give a stream QP its connection
+ * @ibqp: the QP
+ * @fd: the socket
+ *
+ * Return: 0 or an errno; EOPNOTSUPP: not a TCP socket.
+ */
+int berth_attach_socket(struct ibv_qp *ibqp, int fd)
+{
+	struct uioctl call;
+
+	uioctl_init(&call, UVERBS_OBJECT_QP, BERTH_METHOD_QP_ATTACH_SOCKET);
+	uioctl_add_handle(&call, BERTH_ATTR_QP_ATTACH_SOCKET_HANDLE, ibqp->handle);
+	/* Unlike a handle it has a sign: -1 is a descriptor that is not open. */
+	uioctl_add(&call, BERTH_ATTR_QP_ATTACH_SOCKET_FD, 0, (int64_t)fd);
+	return uioctl_call(ibqp->context, &call);
+}
+
+/**
  * berth_free_dm_handle - free device memory
  * @ibctx: the context
  * @handle: of berth_alloc_dm_handle()

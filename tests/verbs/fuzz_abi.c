@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 /*
  * fuzz_abi: processes of an unprivileged user that misuse all that a device offers them: calls and
- * driver data, the doorbell, mappings, and the rings (fuzz_child.c, fuzz_mutate.c). They end as they
+ * driver data, the doorbell, mappings, sockets, and the rings (fuzz_child.c, fuzz_mutate.c). They end as they
  * like, or are killed. What has to hold: each of them goes when it is killed, an innocent process
  * beside goes on, and new connections work afterwards. That nothing is left behind and that the
  * kernel's log is clean is checked by the script around. Needs root in the guest.

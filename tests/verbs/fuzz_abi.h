@@ -68,6 +68,11 @@ void do_dm_copy(void);
 void do_mcast(void);
 void do_destroy(void);
 
+/* TCP-offload QPs and sockets (fuzz_stream.c). */
+void do_tcp_qp(void);
+void do_attach(void);
+void do_socket(void);
+
 /** fuzz_child() - Open the devices without privileges and misuse them. Does not return. */
 void fuzz_child(uint64_t seed) __attribute__((noreturn));
 

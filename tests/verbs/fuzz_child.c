@@ -420,6 +420,7 @@ void fuzz_child(uint64_t seed)
 		do_recv, do_poll, do_poll, do_ring, do_ring, do_mmap, do_destroy, do_destroy,
 		do_domains, do_cq_ex, do_srq, do_srq_modify, do_srq_recv, do_srq_recv, do_null_mr,
 		do_mw, do_bind, do_bind, do_dm, do_dm_mr, do_dm_copy, do_mcast,
+		do_tcp_qp, do_tcp_qp, do_attach, do_attach, do_socket, do_socket,
 	};
 	uint32_t n;
 	int null;

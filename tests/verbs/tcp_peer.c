@@ -14,13 +14,13 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <netinet/tcp.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "vt_net.h"
 #include "vtest.h"
 
 #define PORT	4791
@@ -46,23 +46,10 @@ struct victim {
 
 static int open_socket(const char *address)
 {
-	struct sockaddr_in sin = { .sin_family = AF_INET };
 	const char *netns = getenv("VT_NETNS");
-	char path[64];
-	int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), there, sock, on = 1;
 
-	CHECK(netns && here >= 0, "VT_NETNS is not set");
-	snprintf(path, sizeof(path), "/run/netns/%s", netns);
-	there = open(path, O_RDONLY | O_CLOEXEC);
-	CHECK(there >= 0 && !setns(there, CLONE_NEWNET), "%s: %s", path, strerror(errno));
-	sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	CHECK(!setns(here, CLONE_NEWNET) && sock >= 0, "socket: %s", strerror(errno));
-	close(here);
-	close(there);
-	setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	inet_pton(AF_INET, address, &sin.sin_addr);
-	CHECK(!bind(sock, (struct sockaddr *)&sin, sizeof(sin)), "bind to %s: %s", address, strerror(errno));
-	return sock;
+	CHECK(netns, "VT_NETNS is not set");
+	return vt_net_socket(netns, address, NULL);
 }
 
 static const char *our_address(void)

@@ -68,6 +68,7 @@ struct berth_create_ah_resp {
 /* Of a QP that is RC to the verbs: what carries it instead of RoCEv2. */
 enum berth_create_qp_flags {
 	BERTH_QP_TCP = 1 << 0,	/* a TCP connection: MPA, DDP and RDMAP */
+	BERTH_QP_TCP_STREAM = 1 << 1,	/* the bytes of a socket of the process's, nothing around them */
 };
 
 struct berth_create_qp_req {
@@ -326,6 +327,20 @@ enum berth_dm_methods {
 enum berth_dm_query_attrs {
 	BERTH_ATTR_DM_QUERY_HANDLE = (1U << UVERBS_ID_NS_SHIFT),
 	BERTH_ATTR_DM_QUERY_RESP,	/* out, struct berth_dm_query_resp */
+};
+
+/*
+ * Of a QP created with BERTH_QP_TCP_STREAM, in INIT: adopts a connected TCP socket and goes to RTS.
+ * EINVAL: another kind or state of QP; ENOTSOCK, EOPNOTSUPP: not a TCP socket; ENOTCONN; EBUSY:
+ * something else has hold of it.
+ */
+enum berth_qp_methods {
+	BERTH_METHOD_QP_ATTACH_SOCKET = (1U << UVERBS_ID_NS_SHIFT),
+};
+
+enum berth_qp_attach_socket_attrs {
+	BERTH_ATTR_QP_ATTACH_SOCKET_HANDLE = (1U << UVERBS_ID_NS_SHIFT),
+	BERTH_ATTR_QP_ATTACH_SOCKET_FD,		/* in, the descriptor itself */
 };
 
 /* What a driver adds to UVERBS_METHOD_DM_ALLOC: mmap all of it, up to whole pages, at this offset. */

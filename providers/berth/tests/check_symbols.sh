@@ -1,14 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
-# The provider is loaded into any verbs program: it must define no dynamic symbol, and need of
-# libibverbs only what carries the version of private ABI 34, or the public one it is tied to.
+# The provider is loaded into any verbs program: it must export what berthdv.h declares and no more, and need
+# of libibverbs only what carries the version of private ABI 34, or the public one it is tied to.
 set -euo pipefail
 
-library=${1:?usage: check_symbols.sh LIBRARY}
+library=${1:?usage: check_symbols.sh LIBRARY HEADER}
+header=${2:?usage: check_symbols.sh LIBRARY HEADER}
 
-defined=$(nm -D --defined-only "$library")
-if [ -n "$defined" ]; then
-	echo "$library exports symbols, it should export none:" >&2
+declared=$(grep -oE '\bberthdv_[a-z_]+\(' "$header" | sed 's/($/@@BERTH_1.0/' | LC_ALL=C sort -u)
+defined=$(nm -D --defined-only "$library" | awk '$2 != "A" { print $3 }' | LC_ALL=C sort)
+if [ "$defined" != "$declared" ]; then
+	echo "$library exports other symbols than $header declares, with version BERTH_1.0:" >&2
 	echo "$defined" >&2
 	exit 1
 fi

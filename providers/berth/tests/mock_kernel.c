@@ -157,6 +157,24 @@ static int reg_dmabuf(struct ib_uverbs_ioctl_hdr *hdr)
 	return 0;
 }
 
+/* Both attributes have no length and must be understood. */
+static int attach_socket(struct ib_uverbs_ioctl_hdr *hdr)
+{
+	struct ib_uverbs_attr *handle = find(hdr, BERTH_ATTR_QP_ATTACH_SOCKET_HANDLE);
+	struct ib_uverbs_attr *fd = find(hdr, BERTH_ATTR_QP_ATTACH_SOCKET_FD);
+
+	if (hdr->num_attrs != 2 || !handle || handle->len || !fd || fd->len ||
+	    handle->flags != UVERBS_ATTR_F_MANDATORY || fd->flags != UVERBS_ATTR_F_MANDATORY) {
+		mock.refused++;
+		errno = EINVAL;
+		return -1;
+	}
+	mock.attach_handle = handle->data;
+	mock.attach_fd = fd->data_s64;
+	errno = mock.attach_errno;
+	return mock.attach_errno ? -1 : 0;
+}
+
 /* A command of the older interface, tunnelled: the first word of its response is the handle. */
 static int invoke_write(struct ib_uverbs_ioctl_hdr *hdr)
 {
@@ -194,6 +212,8 @@ static int uverbs(struct ib_uverbs_ioctl_hdr *hdr)
 	case COMMAND(UVERBS_OBJECT_QP, UVERBS_METHOD_QP_DESTROY):
 		put_u32(hdr, UVERBS_ATTR_DESTROY_QP_RESP, 0);
 		return 0;
+	case COMMAND(UVERBS_OBJECT_QP, BERTH_METHOD_QP_ATTACH_SOCKET):
+		return attach_socket(hdr);
 	case COMMAND(UVERBS_OBJECT_MR, UVERBS_METHOD_REG_DMABUF_MR):
 		return reg_dmabuf(hdr);
 	case COMMAND(UVERBS_OBJECT_MR, UVERBS_METHOD_MR_DESTROY):

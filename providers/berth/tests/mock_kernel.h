@@ -27,6 +27,8 @@ struct mock_state {
 	struct berth_create_qp_req qp_req;
 	uint64_t dmabuf_offset, dmabuf_length, dmabuf_iova;
 	uint32_t dmabuf_fd, dmabuf_access;
+	uint32_t attach_handle;		/* of the last attached QP */
+	int64_t attach_fd;
 	unsigned int refused;		/* commands with a wrong length, driver id or attribute */
 	unsigned int doorbells;
 	uint32_t last_doorbell;
@@ -36,6 +38,7 @@ struct mock_state {
 	uint32_t null_lkey;		/* likewise */
 	int doorbell_errno;
 	int dmabuf_errno;
+	int attach_errno;
 	bool short_map;			/* a QP mapping that cannot hold its rings */
 	/* the newest objects */
 	struct berth_cq_ring *cq_ring;

@@ -613,6 +613,172 @@ static void null_mr__is_a_key(void)
 	mock.null_lkey = 0;
 }
 
+static struct ibv_qp_init_attr_ex dv_attr(const struct setup *s)
+{
+	return (struct ibv_qp_init_attr_ex){
+		.send_cq = s->cq,
+		.recv_cq = s->cq,
+		.cap = { .max_send_wr = 4, .max_recv_wr = 3, .max_send_sge = 2, .max_recv_sge = 2 },
+		.qp_type = IBV_QPT_RC,
+		.comp_mask = IBV_QP_INIT_ATTR_PD,
+		.pd = s->pd,
+	};
+}
+
+/* What reaches the kernel when a QP is created, ~0: none was. */
+static uint32_t dv_create(struct setup *s, enum berthdv_qp_type type)
+{
+	struct ibv_qp_init_attr_ex attr = dv_attr(s);
+	struct berthdv_qp_init_attr dv = { .qp_type = type };
+	struct ibv_qp *qp;
+
+	mock.qp_req.flags = ~0U;
+	qp = berthdv_create_qp(s->ctx, &attr, &dv);
+	CHECK(qp && !ibv_destroy_qp(qp));
+	return mock.qp_req.flags;
+}
+
+static uint32_t env_create(struct setup *s)
+{
+	struct ibv_qp *qp;
+
+	mock.qp_req.flags = ~0U;
+	qp = new_qp(s, s->cq, 0, false);
+	CHECK(!qp || !ibv_destroy_qp(qp));
+	return mock.qp_req.flags;
+}
+
+/* The environment is for programs that say nothing. */
+static void dv_create_qp__type_beats_environment(void)
+{
+	static const char *const env[] = { NULL, "rc", "tcp", "nonsense" };
+	unsigned int i;
+	struct setup s;
+
+	set_up(&s, 0, false);
+	for (i = 0; i < sizeof(env) / sizeof(env[0]); i++) {
+		if (env[i])
+			setenv("BERTH_QP_TYPE", env[i], 1);
+		CHECK(dv_create(&s, BERTHDV_QP_RC) == 0);
+		CHECK(dv_create(&s, BERTHDV_QP_TCP) == BERTH_QP_TCP);
+		CHECK(dv_create(&s, BERTHDV_QP_TCP_STREAM) == BERTH_QP_TCP_STREAM);
+		CHECK(env_create(&s) == (i < 2 ? 0 : i == 2 ? BERTH_QP_TCP : ~0U));
+	}
+	/* Streams need a call that a program which says nothing does not make. */
+	setenv("BERTH_QP_TYPE", "stream", 1);
+	errno = 0;
+	CHECK(env_create(&s) == ~0U && errno == EINVAL);
+	unsetenv("BERTH_QP_TYPE");
+	tear_down(&s);
+}
+
+static int dv_refusal(struct ibv_context *ctx, struct ibv_qp_init_attr_ex attr,
+		      struct berthdv_qp_init_attr dv)
+{
+	mock.qp_req.flags = ~0U;
+	errno = 0;
+	CHECK(!berthdv_create_qp(ctx, &attr, &dv));
+	CHECK(mock.qp_req.flags == ~0U);
+	return errno;
+}
+
+static void dv_create_qp__refuses(void)
+{
+	struct berthdv_qp_init_attr dv = { .qp_type = BERTHDV_QP_TCP_STREAM };
+	struct verbs_device other = {};
+	struct ibv_context other_ctx = { .device = &other.device };
+	struct ibv_qp other_qp = { .context = &other_ctx };
+	struct ibv_qp_init_attr_ex attr;
+	struct setup s;
+
+	set_up(&s, 0, false);
+	attr = dv_attr(&s);
+	CHECK(!berthdv_create_qp(s.ctx, &attr, NULL) && errno == EINVAL);
+	dv.comp_mask = 1;
+	CHECK(dv_refusal(s.ctx, attr, dv) == EOPNOTSUPP);
+	dv.comp_mask = 0;
+	dv.qp_type = BERTHDV_QP_TCP_STREAM + 1;
+	CHECK(dv_refusal(s.ctx, attr, dv) == EOPNOTSUPP);
+	dv.qp_type = (enum berthdv_qp_type)-1;
+	CHECK(dv_refusal(s.ctx, attr, dv) == EOPNOTSUPP);
+	dv.qp_type = BERTHDV_QP_RC;
+	attr.qp_type = IBV_QPT_UC;
+	CHECK(dv_refusal(s.ctx, attr, dv) == EOPNOTSUPP);
+	attr.qp_type = IBV_QPT_RC;
+	attr.comp_mask = 0;
+	CHECK(dv_refusal(s.ctx, attr, dv) == EINVAL);
+
+	CHECK(berthdv_is_supported(device));
+	CHECK(!berthdv_is_supported(&other.device));
+	attr = dv_attr(&s);
+	CHECK(dv_refusal(&other_ctx, attr, dv) == EOPNOTSUPP);
+	CHECK(berthdv_qp_attach_socket(&other_qp, 3) == EOPNOTSUPP);
+	tear_down(&s);
+}
+
+/* Of the ibv_wr_* family a stream has ibv_wr_send only. */
+static void dv_create_qp__stream_only_sends(void)
+{
+	struct berthdv_qp_init_attr dv = { .qp_type = BERTHDV_QP_TCP_STREAM };
+	struct ibv_qp_init_attr_ex attr;
+	struct ibv_qp_ex *qpx;
+	struct ibv_qp *qp;
+	uint64_t op;
+	struct setup s;
+
+	set_up(&s, 0, false);
+	attr = dv_attr(&s);
+	attr.comp_mask |= IBV_QP_INIT_ATTR_SEND_OPS_FLAGS;
+	for (op = 1; op <= BERTH_SEND_OPS; op <<= 1) {
+		attr.send_ops_flags = op | IBV_QP_EX_WITH_SEND;
+		if (op != IBV_QP_EX_WITH_SEND)
+			CHECK(dv_refusal(s.ctx, attr, dv) == EOPNOTSUPP);
+	}
+	attr.send_ops_flags = IBV_QP_EX_WITH_SEND;
+	qp = berthdv_create_qp(s.ctx, &attr, &dv);
+	CHECK(qp);
+	if (qp) {
+		qpx = ibv_qp_to_qp_ex(qp);
+		CHECK(qpx && qpx->wr_send && !qpx->wr_send_imm && !qpx->wr_rdma_write);
+		CHECK(!ibv_destroy_qp(qp));
+	}
+	tear_down(&s);
+}
+
+static void dv_attach__goes_to_rts(void)
+{
+	struct berthdv_qp_init_attr dv = { .qp_type = BERTHDV_QP_TCP_STREAM };
+	static const int errors[] = {
+		EINVAL, EBADF, ENOTSOCK, EOPNOTSUPP, ENOTCONN, EBUSY, ENOMEM,
+	};
+	struct ibv_send_wr wr = { .opcode = IBV_WR_SEND };
+	struct ibv_qp_init_attr_ex attr;
+	struct ibv_send_wr *bad;
+	struct ibv_qp *qp;
+	unsigned int i;
+	struct setup s;
+
+	set_up(&s, 0, false);
+	attr = dv_attr(&s);
+	qp = berthdv_create_qp(s.ctx, &attr, &dv);
+	CHECK(qp);
+	if (!qp)
+		return;
+	qp->state = IBV_QPS_INIT;
+	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		mock.attach_errno = errors[i];
+		CHECK(berthdv_qp_attach_socket(qp, -1) == errors[i]);
+		CHECK(mock.attach_fd == -1 && qp->state == IBV_QPS_INIT);
+		CHECK(ibv_post_send(qp, &wr, &bad) == EINVAL);
+	}
+	mock.attach_errno = 0;
+	CHECK(!berthdv_qp_attach_socket(qp, 33));
+	CHECK(mock.attach_fd == 33 && mock.attach_handle == qp->handle);
+	CHECK(qp->state == IBV_QPS_RTS && !ibv_post_send(qp, &wr, &bad));
+	CHECK(!ibv_destroy_qp(qp));
+	tear_down(&s);
+}
+
 int main(void)
 {
 	struct verbs_device *vdev;
@@ -643,6 +809,10 @@ int main(void)
 	cq_ex__reads_in_place();
 	reg_dmabuf__passes_all();
 	null_mr__is_a_key();
+	dv_create_qp__type_beats_environment();
+	dv_create_qp__refuses();
+	dv_create_qp__stream_only_sends();
+	dv_attach__goes_to_rts();
 
 	driver->uninit_device(vdev);
 	return checks_report("queue_test");

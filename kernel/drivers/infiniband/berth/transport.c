@@ -2,6 +2,7 @@
 /* Which transport serves a type of QP. Read-only data, any context. */
 #include <rdma/berth-abi.h>
 #include "rc/rc.h"
+#include "tcp/stream.h"
 #include "tcp/tcp.h"
 #include "transport.h"
 #include "ud/ud.h"
@@ -15,8 +16,14 @@
  */
 const struct berth_transport *berth_transport_find(enum ib_qp_type type, u32 flags)
 {
+	if (flags && type != IB_QPT_RC)
+		return NULL;
+	if (flags == BERTH_QP_TCP)
+		return &berth_tcp_transport;
+	if (flags == BERTH_QP_TCP_STREAM)
+		return &berth_stream_transport;
 	if (flags)
-		return type == IB_QPT_RC && flags == BERTH_QP_TCP ? &berth_tcp_transport : NULL;
+		return NULL;
 	switch (type) {
 	case IB_QPT_RC:
 		return &berth_rc_transport;

@@ -17,6 +17,7 @@
 #include <rdma/berth-abi.h>
 #include <rdma/uverbs_std_types.h>
 #include <rdma/uverbs_types.h>
+#include "../tcp/stream.h"
 #include "dm.h"
 #include "doorbell.h"
 #include "import.h"
@@ -105,5 +106,6 @@ const struct uapi_definition berth_uapi_defs[] = {
 	UAPI_DEF_CHAIN_OBJ_TREE_NAMED(BERTH_OBJECT_DOORBELL),
 	UAPI_DEF_CHAIN(berth_dm_uapi_defs),
 	UAPI_DEF_CHAIN(berth_import_uapi_defs),
+	UAPI_DEF_CHAIN(berth_stream_uapi_defs),
 	{}
 };

@@ -30,6 +30,7 @@ struct berth_cq;
 struct berth_kqp;
 struct berth_shared;
 struct berth_srq;
+struct berth_stream;
 struct berth_tcp;
 struct berth_transport;
 struct berth_ucontext;
@@ -39,7 +40,8 @@ struct berth_qp {
 	struct ib_qp *ib;		/* valid while a reference is held */
 	struct ib_pd *pd;
 	const struct berth_transport *transport;
-	struct berth_tcp *tcp;		/* of a TCP QP (tcp/conn.h), else NULL */
+	struct berth_tcp *tcp;		/* of a TCP QP in message mode (tcp/conn.h), else NULL */
+	struct berth_stream *stream;	/* in stream mode (tcp/stream.h), else NULL */
 	struct berth_cq *send_cq;
 	struct berth_cq *recv_cq;
 	struct berth_srq *srq;		/* where receives come from, or NULL */

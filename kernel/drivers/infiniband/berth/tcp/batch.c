@@ -182,6 +182,25 @@ int berth_batch_add(struct berth_batch *b, const struct berth_ddp *seg, struct b
 	return ret;
 }
 
+/**
+ * berth_batch_add_bytes - append bytes as they are
+ * @b: batch with berth_batch_room()
+ * @src: where they are
+ * @offset: of the first in @src
+ * @n: how many, BERTH_FPDU_MOST at most
+ *
+ * Context and return: as berth_batch_add().
+ */
+int berth_batch_add_bytes(struct berth_batch *b, struct berth_segs src, u32 offset, u32 n)
+{
+	struct build to = begin(b, false);
+	int ret = add_payload(&to, src, offset, n);
+
+	if (ret)
+		undo(&to);
+	return ret;
+}
+
 /* TCP has taken @n bytes. */
 static void taken(struct berth_batch *b, u32 n)
 {
@@ -204,15 +223,22 @@ static void taken(struct berth_batch *b, u32 n)
  * berth_batch_push - hand the batch to TCP
  * @b: batch
  * @sk: socket, locked
+ * @ubuf: completed when nothing refers to the bytes any more, not even a receiver on this host; NULL:
+ *	they may be referred to for longer
+ * @more: more of the same follows at once
  *
  * Return: 0: all of it, the batch is empty; -EAGAIN: the socket is full, sk_write_space() will tell
  * when it is not; another negative errno: the connection is no more.
  */
-int berth_batch_push(struct berth_batch *b, struct sock *sk)
+int berth_batch_push(struct berth_batch *b, struct sock *sk, struct ubuf_info *ubuf,
+		     bool more)
 {
+	const int how = (ubuf ? MSG_ZEROCOPY : MSG_SPLICE_PAGES) | (more ? MSG_MORE : 0);
+
 	while (b->sent_vecs < b->count) {
 		struct msghdr msg = {
-			.msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_SPLICE_PAGES,
+			.msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL | how,
+			.msg_ubuf = ubuf,
 		};
 		u32 left, i;
 		int ret;

@@ -15,6 +15,7 @@
 
 struct berth_ddp;
 struct sock;
+struct ubuf_info;
 
 /* Payload of one FPDU at most: whole pages, and with its headers below 64 KiB. */
 #define BERTH_FPDU_MOST	(32U << 10)
@@ -48,7 +49,9 @@ static inline bool berth_batch_empty(const struct berth_batch *b)
 
 int berth_batch_add(struct berth_batch *b, const struct berth_ddp *seg, struct berth_segs src,
 		    u32 offset, bool crc);
-int berth_batch_push(struct berth_batch *b, struct sock *sk);
+int berth_batch_add_bytes(struct berth_batch *b, struct berth_segs src, u32 offset, u32 n);
+int berth_batch_push(struct berth_batch *b, struct sock *sk, struct ubuf_info *ubuf,
+		     bool more);
 void berth_batch_clear(struct berth_batch *b);
 void berth_batch_fini(struct berth_batch *b);
 

@@ -148,6 +148,13 @@ static void state_change(struct sock *sk)
 		berth_conn_again(conn, 0);
 }
 
+static const struct berth_hook hook = {
+	.data_ready = data_ready,
+	.state_change = state_change,
+	.write_space = write_space,
+	.error_report = state_change,
+};
+
 /**
  * berth_conn_alloc - a connection over a socket that has been through MPA's handshake
  * @sock: socket; the connection's from here on, if there is one
@@ -221,19 +228,9 @@ void berth_conn_attach(struct berth_conn *conn, struct berth_tcp *tcp)
 	tcp_sock_set_keepintvl(sk, PROBE_SECS);
 	tcp_sock_set_keepcnt(sk, PROBES);
 	lock_sock(sk);
-	write_lock_bh(&sk->sk_callback_lock);
 	conn->qp = tcp->qp;
-	conn->old_data_ready = sk->sk_data_ready;
-	conn->old_state_change = sk->sk_state_change;
-	conn->old_write_space = sk->sk_write_space;
-	conn->old_error_report = sk->sk_error_report;
-	sk->sk_user_data = conn;
-	sk->sk_data_ready = data_ready;
-	sk->sk_state_change = state_change;
-	sk->sk_write_space = write_space;
-	sk->sk_error_report = state_change;
+	conn->old = berth_hook_set(sk, &hook, conn);
 	sk->sk_allocation = GFP_ATOMIC;
-	write_unlock_bh(&sk->sk_callback_lock);
 	release_sock(sk);
 
 	spin_lock_bh(&tcp->lock);
@@ -264,14 +261,8 @@ void berth_conn_detach(struct berth_tcp *tcp)
 
 	sk = conn->sk;
 	lock_sock(sk);
-	write_lock_bh(&sk->sk_callback_lock);
 	conn->qp = NULL;
-	sk->sk_user_data = NULL;
-	sk->sk_data_ready = conn->old_data_ready;
-	sk->sk_state_change = conn->old_state_change;
-	sk->sk_write_space = conn->old_write_space;
-	sk->sk_error_report = conn->old_error_report;
-	write_unlock_bh(&sk->sk_callback_lock);
+	berth_hook_set(sk, &conn->old, NULL);
 	berth_batch_fini(&conn->batch);
 	berth_ahead_purge(&conn->ahead);
 	release_sock(sk);

@@ -20,6 +20,7 @@
 #include "../wire/fpdu.h"
 #include "ahead.h"
 #include "batch.h"
+#include "hook.h"
 
 /* Zero-length READs that may be unanswered: they ask for an acknowledgement. */
 #define BERTH_TCP_ACKS		2
@@ -83,10 +84,7 @@ struct berth_conn {
 	refcount_t refs;
 	struct socket *sock;		/* released when the QP lets go of the connection */
 	struct sock *sk;		/* with a reference, until refs is 0 */
-	void (*old_data_ready)(struct sock *sk);
-	void (*old_state_change)(struct sock *sk);
-	void (*old_write_space)(struct sock *sk);
-	void (*old_error_report)(struct sock *sk);
+	struct berth_hook old;
 
 	/* All below under the socket's lock. */
 	struct berth_qp *qp;		/* NULL: the QP has let go of it */

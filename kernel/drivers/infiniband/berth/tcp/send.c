@@ -449,7 +449,7 @@ bool berth_tcp_send(struct berth_conn *conn, u32 budget)
 		return false;
 	conn->sending = true;
 	do {
-		err = berth_batch_push(&conn->batch, conn->sk);
+		err = berth_batch_push(&conn->batch, conn->sk, NULL, false);
 		if (err)
 			break;
 		cost = fill(conn);

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Bytes that come by an adopted socket: into the posted receives, in order. A receive completes when it
+ * is full, or when what the peer has pushed has landed and there is nothing behind it (PSH, which a
+ * sender sets on the last segment of what it has: RFC 9293, 3.9.1.2). Where no receive is posted they
+ * stay with TCP, whose window stops the peer.
+ *
+ * Context: the socket's lock held, bottom halves disabled; takes rq.lock.
+ */
+#include <net/tcp.h>
+#include "../obj/qp_state.h"
+#include "../op/act.h"
+#include "../stats.h"
+#include "stream.h"
+
+/* The process that posts to an SRQ does not tell. */
+#define SRQ_POLL	msecs_to_jiffies(10)
+
+static int fail(struct berth_socket *s, enum berth_rsp_result result)
+{
+	berth_rsp_fail(s->qp, result);
+	return -EPROTO;
+}
+
+/* A receive to land in. rq.lock held. Returns 0; -EAGAIN: there is none; -EPROTO: the QP has failed. */
+static int hold_receive(struct berth_socket *s)
+{
+	struct berth_qp *qp = s->qp;
+	struct berth_rq *rq = &qp->rq;
+	enum berth_rsp_result result;
+
+	if (!berth_qp_responds(qp) || READ_ONCE(qp->failed))
+		return -EPROTO;
+	if (rq->in_message)
+		return 0;
+	result = berth_rsp_take(qp);
+	if (result == BERTH_RSP_RNR && !qp->srq) {
+		/* What was posted before the process sees this is seen now. */
+		berth_qp_ask_for_doorbell(qp, true);
+		s->unready = true;
+		result = berth_rsp_take(qp);
+	}
+	if (result == BERTH_RSP_RNR) {
+		if (qp->srq)
+			berth_socket_again(s, SRQ_POLL);
+		return -EAGAIN;
+	}
+	if (result)
+		return fail(s, result);
+	if (s->unready)
+		berth_qp_ask_for_doorbell(qp, false);
+	s->unready = false;
+	if (!rq->capacity) {
+		/* Its completion would say that the stream has ended. */
+		rq->status = IB_WC_LOC_LEN_ERR;
+		return fail(s, BERTH_RSP_INVALID);
+	}
+	rq->in_message = true;
+	rq->received = 0;
+	return 0;
+}
+
+/* The receive that is held is done. */
+static void finish(struct berth_socket *s)
+{
+	static const struct berth_rsp_tail tail = { .opcode = BERTH_WR_SEND, .solicited = true };
+	struct berth_qp *qp = s->qp;
+
+	berth_rsp_finish(qp, &tail, qp->rq.received);
+	qp->rq.received = 0;
+}
+
+/* Lands up to @n bytes. Returns how many; 0: no more now; -EPROTO. */
+static int land(struct berth_socket *s, struct berth_cursor at, u32 n)
+{
+	struct berth_qp *qp = s->qp;
+	struct berth_rq *rq = &qp->rq;
+	enum berth_rsp_result result;
+	struct berth_segs segs;
+	int ret = hold_receive(s);
+
+	if (ret)
+		return ret == -EAGAIN ? 0 : ret;
+	n = min(n, rq->capacity - rq->received);
+	result = berth_rsp_receive(qp, rq->received + n, &segs);
+	if (!result) {
+		ret = berth_landing_from_skb(qp->dev, segs, rq->received, &at, n);
+		if (ret == -EAGAIN)
+			berth_rsp_ahead(qp);
+		result = berth_rsp_received(qp, ret);
+	}
+	if (result == BERTH_RSP_MOVING) {
+		berth_socket_again(s, 1);
+		return 0;
+	}
+	if (result)
+		return fail(s, result);
+	berth_count_add(qp->dev, BERTH_CNT_RX_BYTES, n);
+	rq->received += n;
+	if (rq->received == rq->capacity)
+		finish(s);
+	return n;
+}
+
+/* sk_read_actor_t: how many of @len bytes were taken; fewer end the reading. */
+static int actor(read_descriptor_t *desc, struct sk_buff *skb, unsigned int offset, size_t len)
+{
+	struct berth_socket *s = desc->arg.data;
+	struct berth_cursor at;
+	u32 done = 0;
+	int n = 0;
+
+	if (berth_cursor_init(&at, skb, offset))
+		n = -EPROTO;
+	spin_lock(&s->qp->rq.lock);
+	while (n >= 0 && done < len) {
+		n = land(s, at, len - done);
+		if (n <= 0)
+			break;
+		berth_cursor_skip(&at, n);
+		done += n;
+	}
+	spin_unlock(&s->qp->rq.lock);
+	s->pushed = offset + done == skb->len && TCP_SKB_CB(skb)->tcp_flags & TCPHDR_PSH;
+	if (done < len)
+		desc->count = 0;
+	return done;
+}
+
+/* Everything that has come was landed: is there something to tell? */
+static void settle(struct berth_socket *s)
+{
+	struct berth_qp *qp = s->qp;
+	const bool end = s->sk->sk_shutdown & RCV_SHUTDOWN || s->sk->sk_state == TCP_CLOSE;
+
+	spin_lock(&qp->rq.lock);
+	if (qp->rq.in_message && qp->rq.received && (s->pushed || end))
+		finish(s);
+	if (end && !s->ended && !s->sk->sk_err && !hold_receive(s)) {
+		s->ended = true;
+		finish(s);
+	}
+	spin_unlock(&qp->rq.lock);
+}
+
+/**
+ * berth_stream_receive - take what has come, as far as that is possible now
+ * @s: socket of a QP
+ */
+void berth_stream_receive(struct berth_socket *s)
+{
+	read_descriptor_t desc = { .arg.data = s, .count = 1 };
+	struct sock *sk = s->sk;
+
+	/* TCP may call us again while it answers for us. */
+	if (s->receiving || s->broken)
+		return;
+	s->receiving = true;
+	/* A byte that is urgent is one of the stream here. */
+	WRITE_ONCE(tcp_sk(sk)->urg_data, 0);
+	tcp_read_sock(sk, &desc, actor);
+	if (desc.count)
+		settle(s);
+	s->receiving = false;
+	if (sk->sk_err && desc.count)
+		berth_socket_broken(s, sk->sk_err);
+}
