@@ -94,7 +94,7 @@ mtu_changes() {
 		sleep 0.3
 	done) &
 	flipper=$!
-	run_verbs_as data/ mtu/changing/ rc_data --dev bt0 --peer bt1 --ack-timeout 12 --filter 'data/*/wire/host-host' \
+	run_verbs_as data/ mtu/changing/ rc_data --dev bt0 --peer bt1 --ack-timeout 14 --filter 'data/*/wire/host-host' \
 		--filter 'data/write/wire/*-bar'
 	kill $flipper
 	wait $flipper 2>/dev/null

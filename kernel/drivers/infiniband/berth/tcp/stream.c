@@ -75,10 +75,11 @@ void berth_socket_broken(struct berth_socket *s, int err)
 	struct berth_qp *qp = s->qp;
 	struct berth_sq *sq = &qp->sq;
 
-	s->broken = true;
 	spin_lock(&sq->lock);
 	spin_lock(&qp->rq.lock);
-	if (berth_qp_requests(qp) && !READ_ONCE(qp->failed)) {
+	/* Not before RTS, which looks again. */
+	s->broken = berth_qp_requests(qp);
+	if (s->broken && !READ_ONCE(qp->failed)) {
 		if (sq->tail != sq->head || berth_sq_fetch(qp))
 			berth_sq_complete(qp, status);
 		if (!qp->rq.held)
