@@ -24,6 +24,38 @@ void berth_req_fail(struct berth_qp *qp, enum ib_wc_status status)
 }
 
 /**
+ * berth_req_next - the WQE at next, where there is one that may be begun or gone on with
+ * @qp: queue pair whose transport sends each once, sq.lock held
+ *
+ * One that is bad fails when those before it have completed. In the error state what was posted is flushed.
+ *
+ * Return: it, or NULL.
+ */
+struct berth_swqe *berth_req_next(struct berth_qp *qp)
+{
+	struct berth_sq *sq = &qp->sq;
+	struct berth_swqe *wqe;
+
+	if (READ_ONCE(qp->failed))
+		return NULL;
+	if (qp->state == IB_QPS_ERR)
+		berth_sq_flush(qp);
+	if (!berth_qp_requests(qp) || sq->waiting)
+		return NULL;
+	if (sq->next == sq->head && !berth_sq_fetch(qp))
+		return NULL;
+	wqe = berth_sq_slot(sq, sq->next);
+	if (qp->state == IB_QPS_SQD && !wqe->psns && !wqe->carried_out)
+		return NULL;
+	if (wqe->status != IB_WC_SUCCESS) {
+		if (sq->tail == sq->next)
+			berth_req_fail(qp, wqe->status);
+		return NULL;
+	}
+	return wqe;
+}
+
+/**
  * berth_req_rnr_left - the peer has no receive for a request: may it be tried again
  * @qp: queue pair, sq.lock held
  *

@@ -14,6 +14,7 @@
 /* What handling a WQE costs besides its bytes, for budgets. */
 #define BERTH_WQE_COST		512
 
+struct berth_swqe *berth_req_next(struct berth_qp *qp);
 void berth_req_fail(struct berth_qp *qp, enum ib_wc_status status);
 bool berth_req_rnr_left(struct berth_qp *qp);
 bool berth_req_drained(struct berth_qp *qp);

@@ -267,31 +267,6 @@ static bool may_send(const struct berth_conn *conn, const struct berth_swqe *wqe
 	return !berth_swqe_fetches(wqe) || reads(conn) < sq->max_rd_atomic;
 }
 
-/* The WQE at next, where there is one that may be begun; NULL otherwise. */
-static struct berth_swqe *next_wqe(struct berth_qp *qp)
-{
-	struct berth_sq *sq = &qp->sq;
-	struct berth_swqe *wqe;
-
-	if (READ_ONCE(qp->failed))
-		return NULL;
-	if (qp->state == IB_QPS_ERR)
-		berth_sq_flush(qp);
-	if (!berth_qp_requests(qp) || sq->waiting)
-		return NULL;
-	if (sq->next == sq->head && !berth_sq_fetch(qp))
-		return NULL;
-	wqe = berth_sq_slot(sq, sq->next);
-	if (qp->state == IB_QPS_SQD && !wqe->psns && !wqe->carried_out)
-		return NULL;
-	if (wqe->status != IB_WC_SUCCESS) {
-		if (sq->tail == sq->next)
-			berth_req_fail(qp, wqe->status);
-		return NULL;
-	}
-	return wqe;
-}
-
 /**
  * berth_tcp_idle_step - carry out what needs no connection
  * @qp: queue pair without one, sq.lock held
@@ -303,7 +278,7 @@ bool berth_tcp_idle_step(struct berth_qp *qp)
 	struct berth_swqe *wqe;
 
 	do {
-		wqe = next_wqe(qp);
+		wqe = berth_req_next(qp);
 	} while (wqe && berth_local_op_is(wqe) && berth_local_op_step(qp));
 	return wqe && !berth_local_op_is(wqe);
 }
@@ -312,7 +287,7 @@ bool berth_tcp_idle_step(struct berth_qp *qp)
 static u32 request_step(struct berth_conn *conn)
 {
 	struct berth_qp *qp = conn->qp;
-	struct berth_swqe *wqe = next_wqe(qp);
+	struct berth_swqe *wqe = berth_req_next(qp);
 	int ret;
 
 	if (!wqe)

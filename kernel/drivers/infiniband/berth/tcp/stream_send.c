@@ -115,37 +115,12 @@ static void end_part(struct berth_socket *s)
 	part_put(NULL, &part->ubuf, true);
 }
 
-/* The WQE at next, where there is one that may be begun; NULL otherwise. sq.lock held. */
-static struct berth_swqe *next_wqe(struct berth_qp *qp)
-{
-	struct berth_sq *sq = &qp->sq;
-	struct berth_swqe *wqe;
-
-	if (READ_ONCE(qp->failed))
-		return NULL;
-	if (qp->state == IB_QPS_ERR)
-		berth_sq_flush(qp);
-	if (!berth_qp_requests(qp) || sq->waiting)
-		return NULL;
-	if (sq->next == sq->head && !berth_sq_fetch(qp))
-		return NULL;
-	wqe = berth_sq_slot(sq, sq->next);
-	if (qp->state == IB_QPS_SQD && !wqe->psns)
-		return NULL;
-	if (wqe->status != IB_WC_SUCCESS) {
-		if (sq->tail == sq->next)
-			berth_req_fail(qp, wqe->status);
-		return NULL;
-	}
-	return wqe;
-}
-
 /* Some of a WQE's bytes into the batch. Returns what that cost, 0: nothing may be sent now. */
 static u32 step(struct berth_socket *s)
 {
 	struct berth_qp *qp = s->qp;
 	struct berth_sq *sq = &qp->sq;
-	struct berth_swqe *wqe = next_wqe(qp);
+	struct berth_swqe *wqe = berth_req_next(qp);
 	int ret;
 	u32 n;
 
