@@ -561,6 +561,20 @@ static void silent(const void *unused __attribute__((unused)))
 	expect_state(&v, IBV_QPS_ERR, "state");
 }
 
+/* One that does not wait long and has asked for @len bytes. */
+static struct victim asking(uint32_t len)
+{
+	struct victim v = victim();
+
+	v.o.timeout = 12;
+	v.o.retry = 2;
+	await(&v);
+	greet(&v);
+	prove(&v, 100, 100);
+	CHECK_ERRNO(vt_rdma(&v.ep, 3, IBV_WR_RDMA_READ, vt_sge(v.buf, 0, len), 0x1000, 5), 0, "ibv_post_send");
+	return v;
+}
+
 /*
  * A peer that has acknowledged a request and is gone before it answers: its TCP knows nothing of the
  * connection any more (and says so when it is asked), or does not say anything.
@@ -570,15 +584,9 @@ static void vanished(const void *arg)
 	const bool mute = arg != NULL;
 	struct sock_filter nothing = BPF_STMT(BPF_RET, 0);
 	struct sock_fprog drop = { .len = 1, .filter = &nothing };
-	struct victim v = victim();
+	struct victim v = asking(5000);
 	int repair = TCP_REPAIR_ON;
 
-	v.o.timeout = 12;
-	v.o.retry = 2;
-	await(&v);
-	greet(&v);
-	prove(&v, 100, 100);
-	CHECK_ERRNO(vt_rdma(&v.ep, 3, IBV_WR_RDMA_READ, vt_sge(v.buf, 0, 5000), 0x1000, 5), 0, "ibv_post_send");
 	vt_sleep_ms(300);
 	if (mute) {
 		CHECK(!setsockopt(v.sock, SOL_SOCKET, SO_ATTACH_FILTER, &drop, sizeof(drop)), "SO_ATTACH_FILTER: %s",
@@ -597,16 +605,10 @@ static void vanished(const void *arg)
 /* One that is there and takes its time is waited for, whatever the QP's timeout. */
 static void slow(const void *unused __attribute__((unused)))
 {
-	struct victim v = victim();
+	struct victim v = asking(500);
 	uint8_t bytes[1100];
 	size_t got, n;
 
-	v.o.timeout = 12;
-	v.o.retry = 2;
-	await(&v);
-	greet(&v);
-	prove(&v, 100, 100);
-	CHECK_ERRNO(vt_rdma(&v.ep, 3, IBV_WR_RDMA_READ, vt_sge(v.buf, 0, 500), 0x1000, 5), 0, "ibv_post_send");
 	CHECK(hear(v.sock, bytes, 52, &got) && (bytes[3] & 15) == READ_REQUEST, "no READ request");
 	vt_poll_none(v.ep.scq, 12000, "a READ that was not answered");
 	n = tagged(bytes, READ_RESPONSE, LAST, be32toh(*(uint32_t *)(bytes + 20)), 0, v.src->ptr, 500);
