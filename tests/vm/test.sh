@@ -10,7 +10,7 @@ usage() {
 	cat <<'EOT'
 usage: ./run test [--debug-kernel] [--long] [--list] [NAME...]
 
-Runs the build with warnings as errors (build), the scripts of tests/netns in one VM (vm), beside them sparse over
+Runs the build with warnings as errors (build), the scripts of tests/netns in VMs (vm), beside them sparse over
 the kernel sources (sparse), the unit tests under ASan and UBSan (unit) and the packages (package), and at the end
 berth and rdma_rxe in two VMs (pair). Ends with "N passed, N failed, N skipped"; exit status 0 only if nothing failed.
 
@@ -20,11 +20,20 @@ berth and rdma_rxe in two VMs (pair). Ends with "N passed, N failed, N skipped";
   --list          only print the names
   NAME            only what has this in its name: a group, a unit test, a script of tests/netns
 
-Logs: build/test/ (one file a script under out/). docs/testing.md tells how to write a test.
+Logs: build/test/ (one file a script under out/, the kernels' under vm.0/ and vm.1/). docs/testing.md tells how to write a test.
 EOT
 }
 
 flavour=stock list='' built='' names=()
+# Process groups that must not outlive us.
+background=()
+stop_background() {
+	local group
+	for group in "${background[@]}"; do
+		kill -- "-$group" 2>/dev/null || true
+	done
+}
+trap stop_background EXIT
 RESULTS=$BUILD/test/results
 
 parse() {
@@ -128,47 +137,72 @@ vm_scripts() {
 
 # One boot for the scripts given. Sets current (the script that ran when the guest died) and ended.
 vm_boot() {
-	local line args=(--quiet --timeout "$((300 + 240 * slow * (${BERTH_LONG:-0} ? 15 : 1) * $#))" --out "$BUILD/test/out")
-	[[ $flavour == stock ]] || args+=(--debug-kernel --mem 3G)
+	local line args=(--quiet --mem "${mem}M" --out "$BUILD/test/out"
+		--timeout "$((300 + 240 * slow * (${BERTH_LONG:-0} ? 15 : 1) * $#))")
+	[[ $flavour == stock ]] || args+=(--debug-kernel)
 	[[ $built != usermodules ]] || args+=(--no-build)
 	current='' ended=''
 	while IFS= read -r line; do
 		case $line in
 		'BEGIN '*)	current=${line#BEGIN } ;;
 		'PASS '*|'FAIL '*|'SKIP '*) report "${line%% *} vm/${line#* }" ;;
-		'LOG '*)	printf '    %s\n' "${line#LOG }" ;;
 		END)		ended=1 ;;
-		*)		printf '    %s\n' "$line" ;;
+		# Two lanes may have something to say at the same time.
+		*)		printf '    %s\n' "${current:+$current: }${line#LOG }" ;;
 		esac
-	done < <(BERTH_SLOW=$slow bash "$VMDIR/vm.sh" "${args[@]}" -- bash "$VMDIR/suite.sh" "$@" </dev/null 2>"$BUILD/test/vm.err" ||
-		sed 's/^/LOG /' "$BUILD/test/vm.err")
+	done < <(BERTH_SLOW=$slow BERTH_VM_LOGS=$logs bash "$VMDIR/vm.sh" "${args[@]}" -- bash "$VMDIR/suite.sh" "$@" \
+		</dev/null 2>"$logs/vm.err" || sed 's/^/LOG /' "$logs/vm.err")
 }
 
-# A guest that dies takes only the script that killed it along: the others run after another boot.
-vm_tests() {
-	local scripts=() slow=1 i boots=0 current ended
-	mapfile -t scripts < <(vm_scripts)
-	[[ ${#scripts[@]} -gt 0 ]] || return 0
-	[[ $flavour == stock ]] || slow=4
-	rm -rf "$BUILD/test/out"
-	mkdir -p "$BUILD/test/out"
+# lane NUMBER SCRIPT...: a guest that dies takes only the script that killed it along: the others run after
+# another boot.
+lane() {
+	local logs=$BUILD/test/vm.$1 i boots=0 current ended scripts=("${@:2}")
+	mkdir -p "$logs"
 	while [[ ${#scripts[@]} -gt 0 ]]; do
-		echo "booting the VM ($flavour kernel) for ${#scripts[@]} scripts"
+		echo "booting a VM ($flavour kernel) for ${#scripts[@]} scripts"
 		vm_boot "${scripts[@]}"
 		[[ -z $ended ]] || return 0
 		boots=$((boots + 1))
 		if [[ -z $current ]]; then
-			report "FAIL vm/boot: the guest ran no test: see $BUILD/vm/console.log"
+			report "FAIL vm/boot: the guest ran no test: see $logs/console.log"
 			return 0
 		fi
-		report "FAIL vm/$current: the guest died in it: see $BUILD/vm/console.log"
-		cp "$BUILD/vm/console.log" "$BUILD/test/out/$current.console" 2>/dev/null || true
+		report "FAIL vm/$current: the guest died in it: see $logs/console.log"
+		cp "$logs/console.log" "$BUILD/test/out/$current.console" 2>/dev/null || true
 		((boots < 5)) || { report "FAIL vm/boot: the guest died $boots times, giving up"; return 0; }
 		for i in "${!scripts[@]}"; do
 			[[ ${scripts[i]##*/} != "$current.sh" ]] || break
 		done
 		scripts=("${scripts[@]:i + 1}")
 	done
+}
+
+# A VM keeps one of its two processors busy on average, so where there are two and the memory, two VMs take every
+# other script each.
+vm_tests() {
+	local scripts=() slow=1 mem=2048 free i other odd=() even=()
+	mapfile -t scripts < <(vm_scripts)
+	[[ ${#scripts[@]} -gt 0 ]] || return 0
+	[[ $flavour == stock ]] || slow=4 mem=3072
+	rm -rf "$BUILD/test/out"
+	mkdir -p "$BUILD/test/out"
+	free=$(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)
+	if (($(nproc) < 2 || free < 3 * mem || ${#scripts[@]} < 4)); then
+		lane 0 "${scripts[@]}"
+		return
+	fi
+	for ((i = 0; i < ${#scripts[@]}; i += 2)); do
+		even+=("${scripts[i]}")
+		odd+=("${scripts[@]:i + 1:1}")
+	done
+	set -m
+	lane 1 "${odd[@]}" </dev/null &
+	other=$!
+	set +m
+	background+=("$other")
+	lane 0 "${even[@]}"
+	wait "$other" || true
 }
 
 # What needs no VM, and the packages' test, which mostly waits for the network: with what the VM leaves of the
@@ -189,7 +223,7 @@ start_beside() {
 	(renice -n 5 "$BASHPID" >/dev/null; beside) </dev/null &
 	side=$!
 	set +m
-	trap '[[ -z $side ]] || kill -- "-$side" 2>/dev/null || true' EXIT
+	background+=("$side")
 }
 
 list_names() {
@@ -244,7 +278,7 @@ test_main() {
 	start_beside
 	vm_tests
 	[[ -z $side ]] || wait "$side" || true
-	side=''
+	background=()
 	! wanted pair || RESULTS=$RESULTS bash "$TOP/tests/pair/test.sh" "$flavour" || true
 	totals
 }

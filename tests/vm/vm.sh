@@ -46,12 +46,14 @@ BERTH_FLAVOUR (stock or debug), and any BERTH_* of the caller.
 
 Exit status: CMD's; 1 if the guest's kernel log has an oops, BUG, WARN, lockdep, KASAN, UBSAN or stall report
 (shown on stderr), even if CMD was content; 124 on timeout; 125 if the guest could not be prepared or died.
-Afterwards: build/vm/console.log (the kernel's console) and build/vm/dmesg.log (its whole log) of the last run.
+Afterwards: build/vm/console.log (the kernel's console) and build/vm/dmesg.log (its whole log) of the last run
+(in the directory BERTH_VM_LOGS instead of build/vm if that is set, for runs side by side).
 EOT
 }
 
 smp=2 mem=2G net='' icount='' flavour=stock berth=1 nobuild='' siw='' out='' bar='' timeout=600 accel=auto quiet=''
 BAR_SIZE=$((256 << 20))
+LOGS=${BERTH_VM_LOGS:-$BUILD/vm}
 
 parse() {
 	while [[ $# -gt 0 ]]; do
@@ -172,8 +174,9 @@ cleanup() {
 }
 
 keep_logs() {
-	[[ ! -e $work/console.log ]] || mv -f "$work/console.log" "$BUILD/vm/console.log"
-	[[ ! -e $work/ctl/dmesg ]] || mv -f "$work/ctl/dmesg" "$BUILD/vm/dmesg.log"
+	mkdir -p "$LOGS"
+	[[ ! -e $work/console.log ]] || mv -f "$work/console.log" "$LOGS/console.log"
+	[[ ! -e $work/ctl/dmesg ]] || mv -f "$work/ctl/dmesg" "$LOGS/dmesg.log"
 }
 
 # tsc=reliable: on a busy machine the kernel would mistrust the clock and patch its code for that while it runs,
@@ -293,7 +296,7 @@ verdict() {
 	local rc=$1 status log=$work/ctl/dmesg
 	[[ -s $log ]] || log=$work/console.log
 	if splat_show "$log" >&2; then
-		say "the guest's kernel log has the report above (whole log: build/vm/dmesg.log or console.log)"
+		say "the guest's kernel log has the report above (whole log: $LOGS/dmesg.log or console.log)"
 		status=1
 	fi
 	if [[ $rc == 124 ]]; then
@@ -303,10 +306,10 @@ verdict() {
 	fi
 	if [[ ! -s $work/ctl/status ]]; then
 		[[ -n ${status:-} ]] || tail -n 25 "$work/console.log" >&2 || true
-		say "the guest died without an exit status: see build/vm/console.log"
+		say "the guest died without an exit status: see $LOGS/console.log"
 		return 125
 	fi
-	[[ ! -s $work/ctl/trouble ]] || say "$(<"$work/ctl/trouble") (see build/vm/dmesg.log)"
+	[[ ! -s $work/ctl/trouble ]] || say "$(<"$work/ctl/trouble") (see $LOGS/dmesg.log)"
 	return "${status:-$(<"$work/ctl/status")}"
 }
 
