@@ -300,6 +300,13 @@ static void data_response(struct berth_qp *qp, const struct berth_packet *pkt,
 		atomic_value(qp, pkt);
 }
 
+/* An acknowledgement of what was the newest that was acknowledged already. */
+static bool repeats(const struct berth_sq *sq, const struct berth_packet *pkt)
+{
+	return pkt->op->class == BERTH_CLASS_ACK && pkt->psn == berth_psn_add(sq->una, -1) &&
+	       berth_syndrome_kind(pkt->syndrome) == BERTH_SYNDROME_ACK;
+}
+
 /**
  * berth_ack_packet - handle a response packet
  * @qp: queue pair, sq.lock held
@@ -312,8 +319,13 @@ void berth_ack_packet(struct berth_qp *qp, const struct berth_packet *pkt,
 		      struct berth_cursor *payload)
 {
 	lockdep_assert_held(&qp->sq.lock);
-	if (!berth_qp_requests(qp) || READ_ONCE(qp->failed) || !in_flight(&qp->sq, pkt->psn))
+	if (!berth_qp_requests(qp) || READ_ONCE(qp->failed))
 		return;
+	if (!in_flight(&qp->sq, pkt->psn)) {
+		if (repeats(&qp->sq, pkt))
+			berth_req_heard(qp);
+		return;
+	}
 	switch (pkt->op->class) {
 	case BERTH_CLASS_ACK:
 		ack(qp, pkt);

@@ -77,6 +77,16 @@ void berth_req_progress(struct berth_qp *qp)
 	sq->deadline = jiffies + ack_timeout(qp);
 }
 
+/*
+ * What was acknowledged before is acknowledged again: the peer is there, and busy with copies. More of them would
+ * only keep it longer from what it has not answered yet, so the clock starts anew; retries stay used up.
+ */
+void berth_req_heard(struct berth_qp *qp)
+{
+	lockdep_assert_held(&qp->sq.lock);
+	qp->sq.deadline = jiffies + ack_timeout(qp);
+}
+
 /* The responder was not ready for the packet at una. */
 void berth_req_rnr(struct berth_qp *qp, u8 timer_code)
 {

@@ -36,6 +36,7 @@ void berth_req_start(struct berth_qp *qp, struct berth_swqe *wqe);
 void berth_req_rnr(struct berth_qp *qp, u8 timer_code);
 void berth_req_go_back(struct berth_qp *qp);
 void berth_req_progress(struct berth_qp *qp);
+void berth_req_heard(struct berth_qp *qp);
 
 /*
  * How many PSNs of a started WQE lie before @psn, which is not before its first. Unsigned: the

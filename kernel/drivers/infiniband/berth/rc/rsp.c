@@ -224,13 +224,16 @@ static u32 psns_of(const struct berth_qp *qp, const struct berth_packet *pkt)
 	return max(DIV_ROUND_UP(pkt->dma_len, qp->mtu), 1U);
 }
 
-/* A request that was served before: answer READs and atomics again, acknowledge the others. */
+/*
+ * A request that was served before: answer READs and atomics again, acknowledge the others where that is asked for.
+ * A requester that goes back asks with its last packet; an answer to each would keep both from what is new.
+ */
 static void duplicate(struct berth_qp *qp, const struct berth_packet *pkt)
 {
 	berth_count(qp->dev, BERTH_CNT_RX_DUPLICATE);
 	if (pkt->op->class == BERTH_CLASS_READ || pkt->op->class == BERTH_CLASS_ATOMIC)
 		berth_read_again(qp, pkt);
-	else
+	else if (pkt->flags & BERTH_PKT_ACKREQ)
 		qp->rq.ack_due = true;
 }
 

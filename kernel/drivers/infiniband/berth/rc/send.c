@@ -276,10 +276,18 @@ static void account(struct berth_qp *qp, const struct plan *p, const struct plac
 	sq->cpu = smp_processor_id();
 }
 
-/* The last packet of a burst asks for an acknowledgement, but not a FIRST: its MIDDLEs follow. */
+/*
+ * The last packet of a burst asks for an acknowledgement; a FIRST only if its MIDDLEs do not follow, because the
+ * flight ends with it.
+ */
 static bool wants_ack(const struct berth_qp *qp, const struct plan *p, bool last_of_burst)
 {
-	return last_of_burst && (p->last || p->offset) && qp->transport->reliable;
+	const struct berth_sq *sq = &qp->sq;
+
+	if (!last_of_burst || !qp->transport->reliable)
+		return false;
+	return p->last || p->offset ||
+	       berth_psn_cmp(berth_req_psn(qp, p->wqe, 0), sq->una) + 1 >= (s32)sq->flight;
 }
 
 static void start_clock(struct berth_qp *qp, bool idle)
