@@ -121,6 +121,7 @@ struct berth_qp {
 	int doorbell_fd;
 	uint8_t sig_all;		/* BERTH_WR_SIGNALED when every send is, or 0 */
 	bool datagrams;			/* every send names an address handle */
+	uint8_t sends_from;		/* the state from which sends are posted: RTS, but iWARP's is not told to us */
 
 	/* Between ibv_wr_start() and ibv_wr_complete(), under sq.lock. */
 	uint32_t wr_head;		/* next to build, sq.head until something was */

@@ -223,6 +223,12 @@ static int qp_check_attr(const struct ibv_qp_init_attr_ex *attr, uint32_t flags)
 	return 0;
 }
 
+/* A link of type berth_iw. */
+static bool is_iwarp(const struct ibv_device *dev)
+{
+	return dev->transport_type == IBV_TRANSPORT_IWARP;
+}
+
 static void qp_init(struct berth_qp *qp, struct berth_context *ctx,
 		    const struct ibv_qp_init_attr_ex *attr)
 {
@@ -232,6 +238,7 @@ static void qp_init(struct berth_qp *qp, struct berth_context *ctx,
 	berth_lock_init(&qp->rq.lock, lock);
 	qp->doorbell_fd = ctx->doorbell_fd;
 	qp->datagrams = attr->qp_type == IBV_QPT_UD;
+	qp->sends_from = is_iwarp(ctx->vctx.context.device) ? IBV_QPS_INIT : IBV_QPS_RTS;
 	qp->sig_all = attr->sq_sig_all ? BERTH_WR_SIGNALED : 0;
 	verbs_qp_prepare(&qp->vqp);
 }
@@ -306,10 +313,13 @@ free_qp:
  * What BERTH_QP_TYPE asks for, enum berth_create_qp_flags: "tcp" carries RC over TCP, "rc" or nothing
  * over RoCEv2. -1: neither; one line says so.
  */
-static int env_qp_flags(enum ibv_qp_type type)
+static int env_qp_flags(const struct ibv_device *dev, enum ibv_qp_type type)
 {
 	const char *value = getenv("BERTH_QP_TYPE");
 
+	/* There is but one kind. */
+	if (is_iwarp(dev))
+		return 0;
 	if (!value || !*value || !strcmp(value, "rc"))
 		return 0;
 	if (!strcmp(value, "tcp"))
@@ -320,7 +330,7 @@ static int env_qp_flags(enum ibv_qp_type type)
 
 struct ibv_qp *berth_create_qp_ex(struct ibv_context *ibctx, struct ibv_qp_init_attr_ex *attr)
 {
-	int flags = env_qp_flags(attr->qp_type);
+	int flags = env_qp_flags(ibctx->device, attr->qp_type);
 
 	if (flags < 0) {
 		errno = EINVAL;

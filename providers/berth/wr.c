@@ -138,7 +138,7 @@ int berth_post_send(struct ibv_qp *ibqp, struct ibv_send_wr *wr, struct ibv_send
 	int ret = 0;
 	int err;
 
-	if (berth_unlikely(ibqp->state < IBV_QPS_RTS)) {
+	if (berth_unlikely(ibqp->state < qp->sends_from)) {
 		*bad_wr = wr;
 		return EINVAL;
 	}

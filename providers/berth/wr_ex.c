@@ -250,7 +250,7 @@ static void wr_start(struct ibv_qp_ex *ibqp)
 
 	berth_lock(&qp->sq.lock);
 	qp->wr_head = qp->sq.head;
-	qp->wr_err = qp->vqp.qp.state < IBV_QPS_RTS ? EINVAL : 0;
+	qp->wr_err = qp->vqp.qp.state < qp->sends_from ? EINVAL : 0;
 	qp->wr_cur = NULL;
 }
 

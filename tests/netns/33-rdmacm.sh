@@ -10,52 +10,22 @@ need_programs ud_errors
 command -v rping >/dev/null || { fail setup "rping is not installed: apt-get install rdmacm-utils"; exit 1; }
 
 limit=$((30 * ${BERTH_SLOW:-1}))
-out=$(mktemp -d)
-
-# Waits until program $1 has something in state LISTEN; not for ever, its client will tell what is wrong.
-await_listener() {
-	local i
-	for ((i = 0; i < 20; i++)); do
-		[[ ! $(rdma resource show cm_id 2>/dev/null) =~ state\ LISTEN[^$'\n']*comm\ ${1:0:15} ]] || return 0
-		sleep 0.1
-	done
-}
-
-# pair NAME SERVER... -- CLIENT...: the server in netns a (CLIENT_NS: the client's, b); both have to succeed.
-pair() {
-	local name=$1 server=() src=0 crc=0 pid
-	shift
-	while [[ $1 != -- ]]; do server+=("$1"); shift; done
-	shift
-	ip netns exec a timeout "$limit" "${server[@]}" >"$out/server" 2>&1 &
-	pid=$!
-	await_listener "${server[0]}"
-	ip netns exec "${CLIENT_NS:-b}" timeout "$limit" "$@" >"$out/client" 2>&1 || crc=$?
-	[[ $crc -eq 0 ]] || kill $pid 2>/dev/null
-	wait $pid || src=$?
-	if [[ $src -eq 0 && $crc -eq 0 ]]; then
-		pass "$name"
-	else
-		fail "$name" "server $src, client $crc: $(tail -qn 3 "$out/server" "$out/client" | tr '\n' ';')"
-	fi
-}
-
 before=$(census berth0 berth1)
 four=10.77.0.1 six=fd77::1
 
 # -v -V: rping compares what comes back. The others compare or count.
-pair rping/ipv4 rping -s -a $four -C 20 -V -- rping -c -a $four -C 20 -V
-pair rping/ipv6 rping -s -a $six -C 5 -V -S 4000 -- rping -c -a $six -C 5 -V -S 4000
-pair ucmatose/ipv4 ucmatose -b $four -c 5 -C 20 -- ucmatose -s $four -c 5 -C 20
-pair udaddy/ipv4 udaddy -b $four -c 3 -C 20 -- udaddy -s $four -c 3 -C 20
-pair udaddy/ipv6 udaddy -b $six -C 20 -- udaddy -s $six -C 20
-pair rdma_server rdma_server -s $four -- rdma_client -s $four
-pair rstream rstream -b $four -S 4096 -C 100 -T v -- rstream -s $four -S 4096 -C 100 -T v
-pair riostream riostream -b $four -S 4096 -C 100 -T v -- riostream -s $four -S 4096 -C 100 -T v
-CLIENT_NS=a pair one_device/rping rping -s -a $four -C 5 -V -- rping -c -a $four -C 5 -V
-CLIENT_NS=a pair one_device/udaddy udaddy -b $four -C 10 -- udaddy -s $four -C 10
+cm_pair rping/ipv4 rping -s -a $four -C 20 -V -- rping -c -a $four -C 20 -V
+cm_pair rping/ipv6 rping -s -a $six -C 5 -V -S 4000 -- rping -c -a $six -C 5 -V -S 4000
+cm_pair ucmatose/ipv4 ucmatose -b $four -c 5 -C 20 -- ucmatose -s $four -c 5 -C 20
+cm_pair udaddy/ipv4 udaddy -b $four -c 3 -C 20 -- udaddy -s $four -c 3 -C 20
+cm_pair udaddy/ipv6 udaddy -b $six -C 20 -- udaddy -s $six -C 20
+cm_pair rdma_server rdma_server -s $four -- rdma_client -s $four
+cm_pair rstream rstream -b $four -S 4096 -C 100 -T v -- rstream -s $four -S 4096 -C 100 -T v
+cm_pair riostream riostream -b $four -S 4096 -C 100 -T v -- riostream -s $four -S 4096 -C 100 -T v
+CLIENT_NS=a cm_pair one_device/rping rping -s -a $four -C 5 -V -- rping -c -a $four -C 5 -V
+CLIENT_NS=a cm_pair one_device/udaddy udaddy -b $four -C 10 -- udaddy -s $four -C 10
 for tool in ib_write_bw ib_write_lat ib_read_bw ib_read_lat ib_send_bw ib_send_lat; do
-	pair "perftest/$tool" $tool -R -F -n 50 -- $tool -R -F -n 50 $four
+	cm_pair "perftest/$tool" $tool -R -F -n 50 -- $tool -R -F -n 50 $four
 done
 
 # Addresses of a VLAN above the link's netdev are the link's, too; answers have to go back there.
@@ -66,14 +36,14 @@ vlan() {
 	ip -n a link set va.7 up && ip -n b link set vb.7 up
 	wait_for ip netns exec a grep -qs ffff:0a4d:0701 /sys/class/infiniband/berth0/ports/1/gids/*
 	wait_for ip netns exec b grep -qs ffff:0a4d:0702 /sys/class/infiniband/berth1/ports/1/gids/*
-	pair vlan/rping rping -s -a 10.77.7.1 -C 5 -V -- rping -c -a 10.77.7.1 -C 5 -V
+	cm_pair vlan/rping rping -s -a 10.77.7.1 -C 5 -V -- rping -c -a 10.77.7.1 -C 5 -V
 	ip -n a link del va.7 && ip -n b link del vb.7
 }
 vlan
 
 # QP 1 gets 120 datagrams that are no MADs, and goes on.
 run_verbs_as 'ud/peer/' 'garbage/' ud_errors --filter 'ud/peer/gsi/*'
-pair garbage/rping rping -s -a $four -C 3 -V -- rping -c -a $four -C 3 -V
+cm_pair garbage/rping rping -s -a $four -C 3 -V -- rping -c -a $four -C 3 -V
 same_census rdmacm/left_behind "$before" berth0 berth1
 
 # Connections all the time, while the link of one side goes and comes back.
@@ -103,5 +73,4 @@ link_loop() {
 	link_down
 }
 link_loop
-rm -rf "$out"
 exit $failed

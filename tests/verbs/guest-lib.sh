@@ -179,3 +179,34 @@ link_down() {
 	ip netns del tb 2>/dev/null
 	return 0
 }
+
+# Waits until program $1 has something in state LISTEN; not for ever, its client will tell what is wrong.
+await_listener() {
+	local i
+	for ((i = 0; i < 100; i++)); do
+		[[ ! $(rdma resource show cm_id 2>/dev/null) =~ state\ LISTEN[^$'\n']*comm\ ${1:0:15} ]] || return 0
+		sleep 0.1
+	done
+}
+
+# cm_pair NAME SERVER... -- CLIENT...: the server in netns a (SERVER_NS), the client in b (CLIENT_NS); both have to
+# succeed.
+cm_pair() {
+	local name=$1 server=() src=0 crc=0 pid limit=$((30 * ${BERTH_SLOW:-1})) out
+	out=$(mktemp -d)
+	shift
+	while [[ $1 != -- ]]; do server+=("$1"); shift; done
+	shift
+	ip netns exec "${SERVER_NS:-a}" timeout "$limit" "${server[@]}" >"$out/server" 2>&1 &
+	pid=$!
+	await_listener "${server[0]}"
+	ip netns exec "${CLIENT_NS:-b}" timeout "$limit" "$@" >"$out/client" 2>&1 || crc=$?
+	[[ $crc -eq 0 ]] || kill $pid 2>/dev/null
+	wait $pid || src=$?
+	if [[ $src -eq 0 && $crc -eq 0 ]]; then
+		pass "$name"
+	else
+		fail "$name" "server $src, client $crc: $(tail -qn 3 "$out/server" "$out/client" | tr '\n' ';')"
+	fi
+	rm -rf "$out"
+}

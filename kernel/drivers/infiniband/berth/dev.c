@@ -36,6 +36,8 @@
 #include "obj/shared.h"
 #include "obj/srq.h"
 #include "obj/ucontext.h"
+#include "tcp/iw_call.h"
+#include "tcp/iw_cm.h"
 
 #define VENDOR_ID		0xffffff	/* none assigned */
 #define FW_VER			((0ULL << 32) | (1ULL << 16) | 0ULL)
@@ -46,6 +48,17 @@
 /* Every device from create to dealloc_driver; ib_device_try_get() tells which are registered. */
 static LIST_HEAD(devices);
 static DEFINE_SPINLOCK(devices_lock);
+
+/* What a link of type berth_iw has not: none of it is iWARP's. */
+static void strip_caps(struct ib_device_attr *attr)
+{
+	attr->device_cap_flags &= ~(IB_DEVICE_RC_RNR_NAK_GEN | IB_DEVICE_ATOMIC_WRITE);
+	attr->max_ah = 0;
+	attr->atomic_cap = IB_ATOMIC_NONE;
+	attr->max_mcast_grp = 0;
+	attr->max_mcast_qp_attach = 0;
+	attr->max_total_mcast_qp_attach = 0;
+}
 
 static int query_device(struct ib_device *ib, struct ib_device_attr *attr, struct ib_udata *udata)
 {
@@ -96,6 +109,8 @@ static int query_device(struct ib_device *ib, struct ib_device_attr *attr, struc
 		.hca_core_clock = NSEC_PER_SEC / 1000,	/* kHz of berth_cqe.timestamp */
 	};
 	berth_mr_odp_caps(attr);
+	if (berth_dev(ib)->iw)
+		strip_caps(attr);
 	return 0;
 }
 
@@ -113,6 +128,7 @@ static void dealloc_driver(struct ib_device *ib)
 	spin_unlock(&devices_lock);
 	berth_gid_fini(dev);
 	berth_limit_fini(dev);
+	berth_iw_dev_fini(dev);
 	WARN_ON(!xa_empty(&dev->mrs));
 	xa_destroy(&dev->mrs);
 	WARN_ON(!xa_empty(&dev->mws));
@@ -168,22 +184,17 @@ static const struct ib_device_ops dev_ops = {
 	.alloc_mw = berth_mw_alloc,
 	.alloc_pd = berth_pd_alloc,
 	.alloc_ucontext = berth_ucontext_alloc,
-	.attach_mcast = berth_mcast_attach,
-	.create_ah = berth_ah_create,
 	.create_cq = berth_cq_create,
 	.create_qp = berth_qp_create,
 	.create_srq = berth_srq_create,
-	.create_user_ah = berth_ah_create,
 	.dealloc_dm = berth_dm_dealloc,
 	.dealloc_driver = dealloc_driver,
 	.dealloc_mw = berth_mw_dealloc,
 	.dealloc_pd = berth_pd_dealloc,
 	.dealloc_ucontext = berth_ucontext_dealloc,
 	.dereg_mr = berth_mr_dereg,
-	.destroy_ah = berth_ah_destroy,
 	.destroy_cq = berth_cq_destroy,
 	.destroy_qp = berth_qp_destroy,
-	.detach_mcast = berth_mcast_detach,
 	.destroy_srq = berth_srq_destroy,
 	.disassociate_ucontext = berth_ucontext_disassociate,
 	.fill_res_cq_entry = berth_cq_fill_res,
@@ -191,7 +202,6 @@ static const struct ib_device_ops dev_ops = {
 	.get_dev_fw_str = get_fw_str,
 	.get_dma_mr = berth_mr_get_dma,
 	.get_link_layer = berth_port_link_layer,
-	.get_port_immutable = berth_port_immutable,
 	.map_mr_sg = berth_mr_map_sg,
 	.mmap = berth_shared_mmap,
 	.mmap_free = berth_shared_mmap_free,
@@ -201,7 +211,6 @@ static const struct ib_device_ops dev_ops = {
 	.post_recv = berth_post_recv,
 	.post_send = berth_post_send,
 	.post_srq_recv = berth_post_srq_recv,
-	.query_ah = berth_ah_query,
 	.query_device = query_device,
 	.query_pkey = berth_port_query_pkey,
 	.query_port = berth_port_query,
@@ -215,13 +224,36 @@ static const struct ib_device_ops dev_ops = {
 	.rereg_user_mr = berth_mr_rereg,
 	.resize_cq = berth_cq_resize,
 
-	INIT_RDMA_OBJ_SIZE(ib_ah, berth_ah, ib),
 	INIT_RDMA_OBJ_SIZE(ib_cq, berth_cq, ib),
 	INIT_RDMA_OBJ_SIZE(ib_mw, berth_mw, ib),
 	INIT_RDMA_OBJ_SIZE(ib_pd, berth_pd, ib),
 	INIT_RDMA_OBJ_SIZE(ib_qp, berth_ibqp, ib),
 	INIT_RDMA_OBJ_SIZE(ib_srq, berth_srq, ib),
 	INIT_RDMA_OBJ_SIZE(ib_ucontext, berth_ucontext, ib),
+};
+
+static const struct ib_device_ops roce_ops = {
+	.attach_mcast = berth_mcast_attach,
+	.create_ah = berth_ah_create,
+	.create_user_ah = berth_ah_create,
+	.destroy_ah = berth_ah_destroy,
+	.detach_mcast = berth_mcast_detach,
+	.get_port_immutable = berth_port_immutable,
+	.query_ah = berth_ah_query,
+	INIT_RDMA_OBJ_SIZE(ib_ah, berth_ah, ib),
+};
+
+static const struct ib_device_ops iw_ops = {
+	.get_port_immutable = berth_port_immutable_iw,
+	.iw_accept = berth_iw_accept,
+	.iw_add_ref = berth_iw_add_ref,
+	.iw_connect = berth_iw_connect,
+	.iw_create_listen = berth_iw_create_listen,
+	.iw_destroy_listen = berth_iw_destroy_listen,
+	.iw_get_qp = berth_iw_get_qp,
+	.iw_reject = berth_iw_reject,
+	.iw_rem_ref = berth_iw_rem_ref,
+	.query_gid = berth_port_query_gid,
 };
 
 /*
@@ -258,13 +290,17 @@ static void describe(struct berth_dev *dev, struct net_device *ndev, struct net 
 	struct ib_device *ib = &dev->ib;
 
 	strscpy(ib->node_desc, "berth", sizeof(ib->node_desc));
-	ib->node_type = RDMA_NODE_IB_CA;
+	ib->node_type = dev->iw ? RDMA_NODE_RNIC : RDMA_NODE_IB_CA;
 	ib->node_guid = node_guid(ndev, net);
 	ib->phys_port_cnt = 1;
 	ib->num_comp_vectors = num_possible_cpus();
 	set_dev_node(&ib->dev, dev_to_node(&ndev->dev));
 	ib_mark_name_assigned_by_user(ib);
 	ib_set_device_ops(ib, &dev_ops);
+	ib_set_device_ops(ib, dev->iw ? &iw_ops : &roce_ops);
+	/* Its TCP is the host's, so its ports are TCP's. */
+	ib->iw_driver_flags = IW_F_NO_PORT_MAP;
+	strscpy(ib->iw_ifname, ndev->name, sizeof(ib->iw_ifname));
 	ib_set_device_ops(ib, &berth_stats_ops);
 	ib->driver_def = berth_uapi_defs;
 	berth_compat_place_in_net(ib, net);
@@ -275,6 +311,7 @@ static void describe(struct berth_dev *dev, struct net_device *ndev, struct net 
  * @name: from the user, checked by the core
  * @ndev: held by the caller for the call, by the device until it is deallocated
  * @net: namespace that @ndev was in, held by the caller for the call
+ * @iw: of type berth_iw
  *
  * There is no DMA device: the core then hands over kernel addresses, and nothing here needs others.
  * The parent, where there is one, is the netdev's: programs find netdevs by it. It stays longer than
@@ -284,7 +321,7 @@ static void describe(struct berth_dev *dev, struct net_device *ndev, struct net 
  * Return: the device, which somebody may have unregistered already; or ERR_PTR: EEXIST for the name,
  * EADDRINUSE when UDP port 4791 belongs to somebody else, ENOMEM.
  */
-struct berth_dev *berth_dev_create(const char *name, struct net_device *ndev, struct net *net)
+struct berth_dev *berth_dev_create(const char *name, struct net_device *ndev, struct net *net, bool iw)
 {
 	struct berth_netns *netns;
 	struct berth_dev *dev;
@@ -295,6 +332,8 @@ struct berth_dev *berth_dev_create(const char *name, struct net_device *ndev, st
 		return ERR_PTR(-ENOMEM);
 	netdev_hold(ndev, &dev->ndev_tracker, GFP_KERNEL);
 	dev->ndev = ndev;
+	dev->iw = iw;
+	xa_init_flags(&dev->iw_calls, XA_FLAGS_ALLOC1);
 	xa_init_flags(&dev->mrs, XA_FLAGS_ALLOC1);
 	xa_init_flags(&dev->mws, XA_FLAGS_ALLOC1);
 	xa_init_flags(&dev->avs, XA_FLAGS_ALLOC1 | XA_FLAGS_LOCK_IRQ);
@@ -317,7 +356,7 @@ struct berth_dev *berth_dev_create(const char *name, struct net_device *ndev, st
 	if (ndev->reg_state == NETREG_REGISTERED)
 		dev->ib.dev.parent = ndev->dev.parent;
 	rtnl_unlock();
-	err = ib_device_set_netdev(&dev->ib, berth_gid_core_netdev(ndev), 1);
+	err = ib_device_set_netdev(&dev->ib, iw ? ndev : berth_gid_core_netdev(ndev), 1);
 	if (err)
 		goto dealloc;
 	err = ib_register_device(&dev->ib, name, NULL);

@@ -4,8 +4,8 @@
  *
  * Made by `rdma link add` (link.c), registered and described to the core by dev.c, unregistered by
  * `rdma link delete` or when its netdev goes. The netdev and the network namespace state are held
- * from create until dealloc_driver. A netdev carries one device at most; those of a VLAN and of the
- * netdev below are two. All fields are set before registration and constant after it,
+ * from create until dealloc_driver. A netdev carries one device at most, of whichever type, because rdma_cm finds
+ * devices by it; those of a VLAN and of the netdev below are two. All fields are set before registration and constant after it,
  * except where said.
  */
 #ifndef BERTH_DEV_H
@@ -27,6 +27,7 @@ struct berth_dev {
 	struct list_head all;			/* under the lock of dev.c */
 	struct net_device *ndev;
 	netdevice_tracker ndev_tracker;
+	bool iw;				/* of type berth_iw: iWARP, no RoCEv2 */
 	struct berth_netns *netns;		/* of ndev when the link was added */
 	struct berth_stats __percpu *stats;
 	struct berth_limits limits;
@@ -40,6 +41,9 @@ struct berth_dev {
 	atomic64_t dm_used;			/* bytes of device memory, of obj/dm.c */
 	struct xarray mws;			/* the same for memory windows, of obj/mw.c */
 	u32 mw_next;
+	struct xarray iw_calls;			/* all of tcp/iw_call.c */
+	u32 iw_call_next;
+	atomic_t iw_call_count;
 };
 
 static inline struct berth_dev *berth_dev(struct ib_device *ib)
@@ -47,7 +51,7 @@ static inline struct berth_dev *berth_dev(struct ib_device *ib)
 	return container_of(ib, struct berth_dev, ib);
 }
 
-struct berth_dev *berth_dev_create(const char *name, struct net_device *ndev, struct net *net);
+struct berth_dev *berth_dev_create(const char *name, struct net_device *ndev, struct net *net, bool iw);
 struct berth_dev *berth_dev_get_by_netdev(const struct net_device *ndev);
 void berth_dev_port_event(struct berth_dev *dev, enum ib_event_type type);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Links: made on request over a netdev, deleted on request by the core or when the netdev goes away
+ * Links: of type berth (RoCEv2) or berth_iw (iWARP), made on request over a netdev, deleted on request by the core or when the netdev goes away
  * or changes its network namespace.
  *
  * newlink runs in process context without rtnl; link_mutex makes "not there yet, so add it" one step.
@@ -83,7 +83,7 @@ static struct net *netdev_get_net(struct net_device *ndev)
 	return net;
 }
 
-static int newlink(const char *name, struct net_device *ndev)
+static int add_link(const char *name, struct net_device *ndev, bool iw)
 {
 	struct net *net = netdev_get_net(ndev);
 	struct berth_dev *dev;
@@ -95,7 +95,7 @@ static int newlink(const char *name, struct net_device *ndev)
 	err = check_netdev(name, ndev);
 	if (err)
 		goto unlock;
-	dev = berth_dev_create(name, ndev, net);
+	dev = berth_dev_create(name, ndev, net, iw);
 	err = PTR_ERR_OR_ZERO(dev);
 	if (!err)
 		err = settle(ndev, net);
@@ -105,9 +105,24 @@ unlock:
 	return err;
 }
 
+static int newlink(const char *name, struct net_device *ndev)
+{
+	return add_link(name, ndev, false);
+}
+
+static int newlink_iw(const char *name, struct net_device *ndev)
+{
+	return add_link(name, ndev, true);
+}
+
 static struct rdma_link_ops link_ops = {
 	.type = "berth",
 	.newlink = newlink,
+};
+
+static struct rdma_link_ops iw_link_ops = {
+	.type = "berth_iw",
+	.newlink = newlink_iw,
 };
 
 static int netdev_event(struct notifier_block *nb, unsigned long event, void *ptr)
@@ -152,6 +167,7 @@ int berth_link_init(void)
 	if (err)
 		return err;
 	rdma_link_register(&link_ops);
+	rdma_link_register(&iw_link_ops);
 	return 0;
 }
 
@@ -163,6 +179,7 @@ int berth_link_init(void)
  */
 void berth_link_fini(void)
 {
+	rdma_link_unregister(&iw_link_ops);
 	rdma_link_unregister(&link_ops);
 	ib_unregister_driver(BERTH_DRIVER_ID);
 	unregister_netdevice_notifier(&netdev_notifier);

@@ -68,6 +68,7 @@ MODULE_AUTHOR("The berth authors");
 MODULE_LICENSE("GPL");
 MODULE_VERSION("0.1.0");
 MODULE_ALIAS_RDMA_LINK("berth");
+MODULE_ALIAS_RDMA_LINK("berth_iw");
 /*
  * All drivers of "crc32", an accelerated one among them if there is any. Asking the crypto layer alone
  * is not enough: once the generic one is loaded, it looks no further. Not there is no error.

@@ -155,8 +155,8 @@ int berth_port_query(struct ib_device *ib, u32 port, struct ib_port_attr *attr)
 	attr->active_mtu = path_mtu(payload_room(dev->ndev));
 	attr->active_speed = READ_ONCE(dev->port.speed);
 	attr->active_width = READ_ONCE(dev->port.width);
-	attr->gid_tbl_len = BERTH_GID_TABLE_LEN;
-	attr->ip_gids = true;
+	attr->gid_tbl_len = dev->iw ? 1 : BERTH_GID_TABLE_LEN;
+	attr->ip_gids = !dev->iw;
 	attr->pkey_tbl_len = 1;
 	attr->max_msg_sz = BERTH_MAX_MSG;
 	attr->max_vl_num = 1;
@@ -170,6 +170,24 @@ int berth_port_immutable(struct ib_device *ib, u32 port, struct ib_port_immutabl
 	immutable->max_mad_size = IB_MGMT_MAD_SIZE;
 	immutable->gid_tbl_len = BERTH_GID_TABLE_LEN;
 	immutable->pkey_tbl_len = 1;
+	return 0;
+}
+
+/* iWARP: its addresses are those of IP and none of the device's; the one GID is the netdev's address. */
+int berth_port_immutable_iw(struct ib_device *ib, u32 port, struct ib_port_immutable *immutable)
+{
+	immutable->core_cap_flags = RDMA_CORE_PORT_IWARP;
+	immutable->gid_tbl_len = 1;
+	immutable->pkey_tbl_len = 1;
+	return 0;
+}
+
+int berth_port_query_gid(struct ib_device *ib, u32 port, int index, union ib_gid *gid)
+{
+	if (index)
+		return -EINVAL;
+	memset(gid, 0, sizeof(*gid));
+	memcpy(gid->raw, berth_dev(ib)->ndev->dev_addr, ETH_ALEN);
 	return 0;
 }
 

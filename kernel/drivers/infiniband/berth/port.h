@@ -26,6 +26,8 @@ void berth_port_update(struct berth_dev *dev);
 unsigned int berth_port_mtu(const struct berth_dev *dev);
 int berth_port_query(struct ib_device *ib, u32 port, struct ib_port_attr *attr);
 int berth_port_immutable(struct ib_device *ib, u32 port, struct ib_port_immutable *immutable);
+int berth_port_immutable_iw(struct ib_device *ib, u32 port, struct ib_port_immutable *immutable);
+int berth_port_query_gid(struct ib_device *ib, u32 port, int index, union ib_gid *gid);
 int berth_port_query_pkey(struct ib_device *ib, u32 port, u16 index, u16 *pkey);
 enum rdma_link_layer berth_port_link_layer(struct ib_device *ib, u32 port);
 

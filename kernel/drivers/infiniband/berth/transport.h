@@ -12,6 +12,7 @@
 #include "wire/opcode.h"
 
 struct berth_cursor;
+struct berth_dev;
 struct berth_packet;
 struct berth_qp;
 struct berth_rx;
@@ -71,6 +72,7 @@ struct berth_transport {
 	void (*proceed)(struct berth_qp *qp);
 };
 
-const struct berth_transport *berth_transport_find(enum ib_qp_type type, u32 flags);
+const struct berth_transport *berth_transport_find(const struct berth_dev *dev, enum ib_qp_type type,
+						   u32 flags);
 
 #endif

@@ -57,7 +57,7 @@ void berth_gid_prune(struct berth_dev *dev)
 {
 	unsigned int i;
 
-	if (!is_vlan_dev(dev->ndev))
+	if (!is_vlan_dev(dev->ndev) || dev->iw)
 		return;
 	for (i = 0; i < BERTH_GID_TABLE_LEN; i++) {
 		struct net_device *ndev = foreign_netdev(dev, i);
@@ -98,7 +98,7 @@ void berth_gid_init(struct berth_dev *dev)
 {
 	INIT_WORK(&dev->gid_work, prune_work);
 	INIT_IB_EVENT_HANDLER(&dev->gid_handler, &dev->ib, gid_event);
-	if (is_vlan_dev(dev->ndev))
+	if (is_vlan_dev(dev->ndev) && !dev->iw)
 		ib_register_event_handler(&dev->gid_handler);
 }
 

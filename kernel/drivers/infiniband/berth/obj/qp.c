@@ -111,11 +111,12 @@ void berth_qp_ring(struct berth_qp *qp, u32 queues)
 		qp->transport->kick(qp);
 }
 
-static int check_init(const struct ib_qp_init_attr *init, bool user, u32 flags)
+static int check_init(const struct berth_dev *dev, const struct ib_qp_init_attr *init, bool user,
+		      u32 flags)
 {
 	const struct ib_qp_cap *cap = &init->cap;
 
-	if (!berth_transport_find(init->qp_type, flags) || init->create_flags || init->rwq_ind_tbl ||
+	if (!berth_transport_find(dev, init->qp_type, flags) || init->create_flags || init->rwq_ind_tbl ||
 	    (init->srq && init->srq->srq_type != IB_SRQT_BASIC) ||
 	    (user && init->qp_type == IB_QPT_GSI))
 		return -EOPNOTSUPP;
@@ -178,7 +179,7 @@ static struct berth_qp *alloc_memory(struct ib_qp *ib, const struct ib_qp_init_a
 	qp->dev = berth_dev(ib->device);
 	qp->ib = ib;
 	qp->pd = ib->pd;
-	qp->transport = berth_transport_find(init->qp_type, flags);
+	qp->transport = berth_transport_find(qp->dev, init->qp_type, flags);
 	qp->send_cq = berth_cq(init->send_cq);
 	qp->recv_cq = berth_cq(init->recv_cq);
 	qp->srq = init->srq ? berth_srq(init->srq) : NULL;
@@ -250,7 +251,7 @@ int berth_qp_create(struct ib_qp *ib, struct ib_qp_init_attr *init, struct ib_ud
 		if (req.reserved)
 			return -EINVAL;
 	}
-	err = check_init(init, udata, req.flags);
+	err = check_init(berth_dev(ib->device), init, udata, req.flags);
 	if (err)
 		return err;
 	if (init->srq) {

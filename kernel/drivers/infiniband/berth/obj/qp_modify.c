@@ -110,6 +110,29 @@ static void apply_responder(struct berth_qp *qp, const struct ib_qp_attr *attr, 
 		qp->transport->reset_responder(qp, attr->rq_psn & BERTH_PSN_MASK);
 }
 
+/*
+ * iWARP: the connection manager alone leads to RTS (tcp/iw_cm.c). SQD is RDMAC's CLOSING, in which nothing is sent
+ * any more; what was handed to TCP is still delivered.
+ */
+static int judge_iw(enum ib_qp_state cur, enum ib_qp_state next, int mask)
+{
+	if (mask & ~(IB_QP_STATE | IB_QP_CUR_STATE | IB_QP_ACCESS_FLAGS | IB_QP_PORT | IB_QP_PKEY_INDEX))
+		return -EINVAL;
+	switch (next) {
+	case IB_QPS_RESET:
+	case IB_QPS_ERR:
+		return next;
+	case IB_QPS_SQD:
+		return cur == IB_QPS_RTS || cur == IB_QPS_ERR ? IB_QPS_ERR : -EINVAL;
+	case IB_QPS_INIT:
+		return cur == IB_QPS_RESET || cur == IB_QPS_INIT ? next : -EINVAL;
+	case IB_QPS_RTR:
+		return cur == IB_QPS_INIT || cur == IB_QPS_RTR ? next : -EINVAL;
+	default:
+		return cur == next ? next : -EINVAL;
+	}
+}
+
 /* Where the QP will be; -EINVAL: it is not where the caller says, or no way leads there. */
 static int judge(const struct berth_qp *qp, const struct ib_qp_attr *attr, int mask)
 {
@@ -118,6 +141,8 @@ static int judge(const struct berth_qp *qp, const struct ib_qp_attr *attr, int m
 
 	if (mask & IB_QP_CUR_STATE && attr->cur_qp_state != cur)
 		return -EINVAL;
+	if (qp->dev->iw)
+		return judge_iw(cur, next, mask);
 	return ib_modify_qp_is_ok(cur, next, qp->ib->qp_type, mask) ? next : -EINVAL;
 }
 

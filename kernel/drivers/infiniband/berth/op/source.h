@@ -14,6 +14,12 @@
 /* What handling a WQE costs besides its bytes, for budgets. */
 #define BERTH_WQE_COST		512
 
+/* Has somebody waited for what was outstanding? A WQE that is bad, or whoever brought the QP to SQD. */
+static inline bool berth_req_is_awaited(const struct berth_sq *sq)
+{
+	return sq->tail == sq->next && (sq->draining || sq->next != sq->head);
+}
+
 struct berth_swqe *berth_req_next(struct berth_qp *qp);
 void berth_req_fail(struct berth_qp *qp, enum ib_wc_status status);
 bool berth_req_rnr_left(struct berth_qp *qp);

@@ -11,6 +11,7 @@
 #include <net/sock.h>
 #include <net/tcp.h>
 #include "../obj/qp_state.h"
+#include "../op/source.h"
 #include "conn.h"
 
 /*
@@ -64,10 +65,13 @@ void berth_conn_run(struct berth_conn *conn, u32 budget)
 	if (conn->expect_count && berth_tcp_patience(&qp->sq) && !timer_pending(&qp->sq.timer))
 		mod_timer(&qp->sq.timer, jiffies + berth_tcp_patience(&qp->sq));
 	probe(conn);
-	/* One that was not used is replaced by another. */
-	if (conn->ended && conn->used) {
+	if (conn->ended) {
 		spin_lock(&qp->sq.lock);
-		berth_tcp_fail_pending(conn);
+		if (berth_conn_is_iw(conn))
+			berth_qp_fail_locked(qp, BERTH_NO_EVENT);
+		/* One that was not used is replaced by another. */
+		else if (conn->used)
+			berth_tcp_fail_pending(conn);
 		spin_unlock(&qp->sq.lock);
 	}
 	drained = conn->report_drained;
@@ -117,6 +121,7 @@ void berth_conn_end(struct berth_conn *conn)
 {
 	conn->ended = true;
 	berth_batch_clear(&conn->batch);
+	/* What is forgotten with it does not complete: the QP fails before it is looked for. */
 	if (conn->qp)
 		mod_delayed_work(berth_tcp_wq, &conn->qp->tcp->work, 0);
 }
@@ -177,6 +182,7 @@ struct berth_conn *berth_conn_alloc(struct socket *sock, bool crc, bool dialed)
 	conn->crc = crc;
 	conn->heard = dialed;
 	conn->greet = dialed;
+	conn->piece = BERTH_FPDU_MOST;
 	berth_fpdu_init(&conn->fpdu);
 	berth_ahead_init(&conn->ahead);
 	for (i = 0; i < BERTH_QNS; i++) {
@@ -184,6 +190,44 @@ struct berth_conn *berth_conn_alloc(struct socket *sock, bool crc, bool dialed)
 		conn->next_msn[i] = 1;
 	}
 	return conn;
+}
+
+/**
+ * berth_conn_make_iw - a connection that is to be one of iWARP
+ * @conn: not attached yet
+ * @greet: the peer wants to hear a READ of no bytes first (RFC 6581)
+ *
+ * An FPDU fits into a segment of TCP then, as RFC 5044 asks for (4.3): adapters may count on it.
+ *
+ * Context: process. Return: 0 or -ENOMEM.
+ */
+int berth_conn_make_iw(struct berth_conn *conn, bool greet)
+{
+	const u32 overhead = BERTH_MPA_LEN_LEN + BERTH_DDP_UNTAGGED_LEN + BERTH_MPA_PAD_MAX + BERTH_MPA_CRC_LEN;
+	const u32 mss = READ_ONCE(tcp_sk(conn->sk)->mss_cache);
+
+	conn->parts = berth_parts_alloc();
+	if (!conn->parts)
+		return -ENOMEM;
+	conn->greet = greet;
+	conn->piece = clamp(mss - min(mss, overhead), 128U, BERTH_FPDU_MOST) & ~3U;
+	return 0;
+}
+
+/* berth_parts.freed, of a connection that a QP has. */
+static void freed(void *owner)
+{
+	struct berth_conn *conn = owner;
+	struct berth_qp *qp = conn->qp;
+	bool later = true;
+
+	if (spin_trylock(&qp->sq.lock)) {
+		berth_tcp_freed(conn);
+		later = conn->parts->starved || READ_ONCE(qp->failed) || berth_req_is_awaited(&qp->sq);
+		spin_unlock(&qp->sq.lock);
+	}
+	if (later)
+		mod_delayed_work(berth_qp_wq, &qp->tcp->run_work, 0);
 }
 
 /**
@@ -209,6 +253,8 @@ void berth_conn_put(struct berth_conn *conn)
 	if (!refcount_dec_and_test(&conn->refs))
 		return;
 	sock_put(conn->sk);
+	if (conn->parts)
+		berth_parts_put(conn->parts);
 	kvfree(conn);
 }
 
@@ -229,6 +275,8 @@ void berth_conn_attach(struct berth_conn *conn, struct berth_tcp *tcp)
 	tcp_sock_set_keepcnt(sk, PROBES);
 	lock_sock(sk);
 	conn->qp = tcp->qp;
+	if (conn->parts)
+		berth_parts_own(conn->parts, conn, freed, tcp->qp->sq.next);
 	conn->old = berth_hook_set(sk, &hook, conn);
 	sk->sk_allocation = GFP_ATOMIC;
 	release_sock(sk);
@@ -261,9 +309,13 @@ void berth_conn_detach(struct berth_tcp *tcp)
 
 	sk = conn->sk;
 	lock_sock(sk);
+	if (conn->parts)
+		berth_parts_disown(conn->parts);
 	conn->qp = NULL;
 	berth_hook_set(sk, &conn->old, NULL);
 	berth_batch_fini(&conn->batch);
+	if (conn->parts)
+		berth_parts_end(conn->parts);
 	berth_ahead_purge(&conn->ahead);
 	release_sock(sk);
 

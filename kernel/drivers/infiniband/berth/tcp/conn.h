@@ -18,9 +18,11 @@
 #include "../obj/qp.h"
 #include "../wire/ddp.h"
 #include "../wire/fpdu.h"
+#include "../wire/mpa.h"
 #include "ahead.h"
 #include "batch.h"
 #include "hook.h"
+#include "part.h"
 
 /* Zero-length READs that may be unanswered: they ask for an acknowledgement. */
 #define BERTH_TCP_ACKS		2
@@ -80,6 +82,8 @@ enum berth_tcp_todo {
 	BERTH_TCP_WHOLE,	/* there is no payload: both at once */
 };
 
+struct iw_cm_id;
+
 struct berth_conn {
 	refcount_t refs;
 	struct socket *sock;		/* released when the QP lets go of the connection */
@@ -88,6 +92,8 @@ struct berth_conn {
 
 	/* All below under the socket's lock. */
 	struct berth_qp *qp;		/* NULL: the QP has let go of it */
+	struct berth_parts *parts;	/* of an iWARP connection (iw.c), else NULL */
+	u32 piece;			/* payload of one FPDU at most */
 	bool crc;
 	bool heard;			/* the acceptor may send: an FPDU has come */
 	bool sending;			/* berth_tcp_send() is running */
@@ -138,6 +144,15 @@ struct berth_conn {
 	bool report_drained;		/* SQD: nothing is outstanding any more */
 };
 
+/*
+ * Does the peer know RFC 5040 only, or may it? Nothing of RFC 7306 is said to it, and nobody tells when a SEND
+ * or WRITE has been carried out: it is complete when the peer has it and its bytes are free.
+ */
+static inline bool berth_conn_is_iw(const struct berth_conn *conn)
+{
+	return conn->parts;
+}
+
 /* How far a QP's connection is. */
 enum berth_tcp_state {
 	BERTH_TCP_IDLE,		/* before RTR */
@@ -163,12 +178,18 @@ struct berth_tcp {
 	struct berth_greeting *greeting;	/* CONNECTING, GREETED: with whom */
 	u32 attempts;
 	unsigned long give_up;		/* jiffies: this attempt has failed */
+
+	/* Of links of type berth_iw (iw_cm.c), under mutex, too. */
+	struct iw_cm_id *cm_id;		/* referenced, from the first attempt until CLOSE was told */
+	struct berth_mpa_frame iw_frame;	/* the request, with private data at iw_pd */
+	void *iw_pd;
 };
 
 extern struct workqueue_struct *berth_tcp_wq;
 
 /* conn.c */
 struct berth_conn *berth_conn_alloc(struct socket *sock, bool crc, bool dialed);
+int berth_conn_make_iw(struct berth_conn *conn, bool greet);
 struct berth_conn *berth_conn_get(struct berth_tcp *tcp);
 void berth_conn_put(struct berth_conn *conn);
 void berth_conn_attach(struct berth_conn *conn, struct berth_tcp *tcp);
@@ -202,6 +223,7 @@ int berth_tcp_response_payload(struct berth_conn *conn, const struct berth_ddp *
 int berth_tcp_response_end(struct berth_conn *conn, const struct berth_ddp *seg);
 void berth_tcp_unready(struct berth_conn *conn);
 void berth_tcp_fail_pending(struct berth_conn *conn);
+void berth_tcp_freed(struct berth_conn *conn);
 
 /* recv.c */
 void berth_tcp_receive(struct berth_conn *conn);

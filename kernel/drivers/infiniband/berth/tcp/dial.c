@@ -41,6 +41,12 @@ static bool we_dial(const struct berth_qp *qp)
 	return order ? order < 0 : qp->qpn < qp->dest_qpn;
 }
 
+/* Whether new connections are to have CRCs, whatever the peer says. */
+bool berth_greeting_crc(void)
+{
+	return READ_ONCE(use_crc);
+}
+
 struct berth_mpa_frame berth_greeting_frame(const struct berth_qp *qp, bool reply)
 {
 	return (struct berth_mpa_frame){
@@ -147,7 +153,7 @@ static void connecting(struct berth_tcp *tcp)
 	case TCP_SYN_RECV:
 		return;
 	case TCP_ESTABLISHED:
-		if (!berth_greeting_send(tcp->greeting, tcp->qp, &frame)) {
+		if (!berth_greeting_send_hello(tcp->greeting, tcp->qp, &frame)) {
 			tcp->state = BERTH_TCP_GREETED;
 			return;
 		}
@@ -169,7 +175,7 @@ static void greeted(struct berth_tcp *tcp)
 	struct berth_mpa_frame frame;
 	struct berth_hello hello;
 	struct berth_conn *conn;
-	int ret = berth_greeting_read(tcp->greeting, &frame, &hello);
+	int ret = berth_greeting_read_hello(tcp->greeting, &frame, &hello);
 
 	if (ret == -EAGAIN)
 		return;
@@ -249,12 +255,17 @@ static void proceed(struct berth_tcp *tcp)
 		queue_delayed_work(berth_tcp_wq, &tcp->work, tcp->give_up - jiffies);
 }
 
-/*
- * The QP has failed. What the peer is told of it must not be lost, and a socket that is released with
- * bytes unread, or that bytes come to, resets the connection: so they are read until the peer has
- * closed, too, for a while.
+/**
+ * berth_dial_hang_up - the QP has failed
+ * @tcp: of a QP, tcp->mutex held
+ *
+ * What the peer is told of it must not be lost, and a socket that is released with bytes unread, or that
+ * bytes come to, resets the connection: so they are read until the peer has closed, too, for a while.
+ * tcp->work comes again.
+ *
+ * Context: process.
  */
-static void hang_up(struct berth_tcp *tcp)
+void berth_dial_hang_up(struct berth_tcp *tcp)
 {
 	struct berth_conn *conn = tcp->conn;
 
@@ -282,7 +293,7 @@ void berth_dial_work(struct work_struct *work)
 	if (wanted(tcp->qp))
 		proceed(tcp);
 	else
-		hang_up(tcp);
+		berth_dial_hang_up(tcp);
 	mutex_unlock(&tcp->mutex);
 }
 

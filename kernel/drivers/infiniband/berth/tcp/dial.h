@@ -11,6 +11,8 @@ struct berth_tcp;
 
 void berth_dial_work(struct work_struct *work);
 void berth_dial_close(struct berth_tcp *tcp);
+void berth_dial_hang_up(struct berth_tcp *tcp);
+bool berth_greeting_crc(void);
 struct berth_mpa_frame berth_greeting_frame(const struct berth_qp *qp, bool reply);
 
 #endif

@@ -72,30 +72,19 @@ static void gid_of(u8 gid[16], int family, const union berth_addr *addr)
 /**
  * berth_greeting_send - send a request or a reply
  * @g: greeting, its socket connected
- * @qp: who we are, and whom we want
- * @frame: what is to be said; its private data is added
+ * @frame: what is to be said
+ * @pd: its private data, @frame->pd_len bytes
  *
  * Return: 0 or a negative errno.
  */
-int berth_greeting_send(struct berth_greeting *g, const struct berth_qp *qp,
-			const struct berth_mpa_frame *frame)
+int berth_greeting_send(struct berth_greeting *g, const struct berth_mpa_frame *frame, const void *pd)
 {
-	struct berth_mpa_frame f = *frame;
-	struct berth_hello hello = {
-		.magic = cpu_to_be32(MAGIC),
-		.version = cpu_to_be32(VERSION),
-		.src_qpn = cpu_to_be32(qp->qpn),
-		.dst_qpn = cpu_to_be32(qp->dest_qpn),
-	};
-	u8 buf[BERTH_MPA_HDR_LEN + BERTH_MPA_ENHANCED_LEN + sizeof(hello)];
 	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
+	u8 buf[BERTH_MPA_FRAME_MAX];
 	struct kvec vec = { .iov_base = buf };
 	int ret;
 
-	gid_of(hello.src_gid, qp->path.family, &qp->path.saddr);
-	gid_of(hello.dst_gid, qp->path.family, &qp->path.daddr);
-	f.pd_len = sizeof(hello);
-	ret = berth_mpa_build(&f, &hello, buf, sizeof(buf));
+	ret = berth_mpa_build(frame, pd, buf, sizeof(buf));
 	if (ret < 0)
 		return ret;
 	vec.iov_len = ret;
@@ -104,6 +93,31 @@ int berth_greeting_send(struct berth_greeting *g, const struct berth_qp *qp,
 		return ret;
 	/* The socket is empty: it takes all of so little. */
 	return ret == vec.iov_len ? 0 : -EPROTO;
+}
+
+/**
+ * berth_greeting_send_hello - the same, of a TCP QP
+ * @g: greeting, its socket connected
+ * @qp: who we are, and whom we want
+ * @frame: what is to be said; its private data is added
+ *
+ * Return: 0 or a negative errno.
+ */
+int berth_greeting_send_hello(struct berth_greeting *g, const struct berth_qp *qp,
+			      const struct berth_mpa_frame *frame)
+{
+	struct berth_mpa_frame f = *frame;
+	struct berth_hello hello = {
+		.magic = cpu_to_be32(MAGIC),
+		.version = cpu_to_be32(VERSION),
+		.src_qpn = cpu_to_be32(qp->qpn),
+		.dst_qpn = cpu_to_be32(qp->dest_qpn),
+	};
+
+	gid_of(hello.src_gid, qp->path.family, &qp->path.saddr);
+	gid_of(hello.dst_gid, qp->path.family, &qp->path.daddr);
+	f.pd_len = sizeof(hello);
+	return berth_greeting_send(g, &f, &hello);
 }
 
 /* Length of the frame as far as it is known. */
@@ -116,15 +130,13 @@ static u32 wanted(const struct berth_greeting *g)
 
 /**
  * berth_greeting_read - take what has come of the peer's frame, and no byte more
- * @g: greeting
+ * @g: greeting; g->frame then has the frame, and its private data at berth_mpa_pd_offset()
  * @frame: receives it
- * @hello: receives its private data
  *
- * Return: 0: it is here; -EAGAIN: not yet; -EPROTO: it is none, or not of a berth; -ECONNRESET: the
- * peer has gone.
+ * Return: 0: it is here; -EAGAIN: not yet; -EPROTO: it is none; -ECONNRESET: the peer has gone; or
+ * another errno of the socket's.
  */
-int berth_greeting_read(struct berth_greeting *g, struct berth_mpa_frame *frame,
-			struct berth_hello *hello)
+int berth_greeting_read(struct berth_greeting *g, struct berth_mpa_frame *frame)
 {
 	int ret;
 
@@ -143,7 +155,25 @@ int berth_greeting_read(struct berth_greeting *g, struct berth_mpa_frame *frame,
 		if (ret < 0 && ret != -EAGAIN)
 			return -EPROTO;
 	}
-	if (berth_mpa_parse(frame, g->frame, g->have) < 0 || frame->pd_len != sizeof(*hello))
+	return berth_mpa_parse(frame, g->frame, g->have) < 0 ? -EPROTO : 0;
+}
+
+/**
+ * berth_greeting_read_hello - the same, of a TCP QP
+ * @g: greeting
+ * @frame: receives it
+ * @hello: receives its private data
+ *
+ * Return: as berth_greeting_read(); -EPROTO: it is not of a berth, too.
+ */
+int berth_greeting_read_hello(struct berth_greeting *g, struct berth_mpa_frame *frame,
+			      struct berth_hello *hello)
+{
+	int ret = berth_greeting_read(g, frame);
+
+	if (ret)
+		return ret;
+	if (frame->pd_len != sizeof(*hello))
 		return -EPROTO;
 	memcpy(hello, g->frame + berth_mpa_pd_offset(frame), sizeof(*hello));
 	if (hello->magic != cpu_to_be32(MAGIC) || hello->version != cpu_to_be32(VERSION))

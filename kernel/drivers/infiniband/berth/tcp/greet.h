@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * MPA's handshake over a socket: the frames, the callbacks while it lasts, and what two QPs tell each
- * other in the private data. Used by both sides, dial.c and listen.c.
+ * MPA's handshake over a socket: the frames, the callbacks while it lasts, and what two TCP QPs tell each
+ * other in the private data. Used by both sides, dial.c and listen.c, and by iw_cm.c.
  *
  * Context: process; one user at a time.
  */
@@ -20,7 +20,7 @@ struct berth_qp;
  */
 #define BERTH_TCP_PORT	4791
 
-/* The private data, of the request and of the reply. */
+/* The private data of TCP QPs, of the request and of the reply. */
 struct berth_hello {
 	__be32 magic;
 	__be32 version;
@@ -42,9 +42,11 @@ struct berth_greeting {
 
 void berth_greeting_begin(struct berth_greeting *g, struct socket *sock, struct delayed_work *work);
 struct socket *berth_greeting_end(struct berth_greeting *g);
-int berth_greeting_send(struct berth_greeting *g, const struct berth_qp *qp,
-			const struct berth_mpa_frame *frame);
-int berth_greeting_read(struct berth_greeting *g, struct berth_mpa_frame *frame,
-			struct berth_hello *hello);
+int berth_greeting_send(struct berth_greeting *g, const struct berth_mpa_frame *frame, const void *pd);
+int berth_greeting_read(struct berth_greeting *g, struct berth_mpa_frame *frame);
+int berth_greeting_send_hello(struct berth_greeting *g, const struct berth_qp *qp,
+			      const struct berth_mpa_frame *frame);
+int berth_greeting_read_hello(struct berth_greeting *g, struct berth_mpa_frame *frame,
+			      struct berth_hello *hello);
 
 #endif

@@ -21,6 +21,7 @@
 #include "../transport.h"
 #include "conn.h"
 #include "dial.h"
+#include "door.h"
 #include "greet.h"
 #include "listen.h"
 #include "tcp.h"
@@ -34,9 +35,7 @@ struct berth_listener {
 	struct net *net;
 	struct mutex mutex;
 	unsigned int users;		/* QPs; under mutex */
-	struct socket *sock[2];		/* IPv4, IPv6; the same */
-	void (*old_data_ready)(struct sock *sk);
-	struct work_struct accept_work;
+	struct berth_door door[2];	/* IPv4, IPv6; the same */
 	spinlock_t lock;		/* what follows */
 	struct list_head callers;	/* oldest first */
 	wait_queue_head_t alone;	/* there are none any more */
@@ -118,7 +117,7 @@ static int answer(struct berth_qp *qp, struct berth_caller *caller)
 	if (tcp->state != BERTH_TCP_AWAIT)
 		return -ECONNREFUSED;
 	reply.crc |= caller->frame.crc;
-	if (caller->frame.markers || berth_greeting_send(&caller->greeting, qp, &reply))
+	if (caller->frame.markers || berth_greeting_send_hello(&caller->greeting, qp, &reply))
 		return -ECONNREFUSED;
 	conn = berth_conn_alloc(caller->greeting.sock, reply.crc, false);
 	if (!conn)
@@ -155,7 +154,7 @@ static void caller_work(struct work_struct *work)
 	int ret = caller->evicted ? -ECONNREFUSED : 0;
 
 	if (!ret && !caller->whole) {
-		ret = berth_greeting_read(&caller->greeting, &caller->frame, &caller->hello);
+		ret = berth_greeting_read_hello(&caller->greeting, &caller->frame, &caller->hello);
 		if (!ret && caller->frame.reply)
 			ret = -EPROTO;
 		if (!ret) {
@@ -214,13 +213,7 @@ static bool add(struct berth_listener *listener, struct berth_caller *caller, st
 static void welcome(struct berth_listener *listener, struct socket *sock)
 {
 	struct berth_caller *caller = kzalloc(sizeof(*caller), GFP_KERNEL);
-	struct sock *sk = sock->sk;
 
-	/* It has inherited these. */
-	write_lock_bh(&sk->sk_callback_lock);
-	sk->sk_user_data = NULL;
-	sk->sk_data_ready = listener->old_data_ready;
-	write_unlock_bh(&sk->sk_callback_lock);
 	if (!caller)
 		goto refuse;
 	caller->listener = listener;
@@ -234,83 +227,14 @@ refuse:
 	sock_release(sock);
 }
 
-static void accept_work(struct work_struct *work)
+static void welcome_v4(struct berth_door *door, struct socket *sock)
 {
-	struct berth_listener *listener = container_of(work, struct berth_listener, accept_work);
-	struct socket *sock;
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(listener->sock); i++) {
-		while (listener->sock[i] && !kernel_accept(listener->sock[i], &sock, O_NONBLOCK))
-			welcome(listener, sock);
-	}
+	welcome(container_of(door, struct berth_listener, door[0]), sock);
 }
 
-/* Of the listening sockets; those that come out of them inherit it, and have no use for it yet. */
-static void called(struct sock *sk)
+static void welcome_v6(struct berth_door *door, struct socket *sock)
 {
-	struct berth_listener *listener;
-
-	read_lock_bh(&sk->sk_callback_lock);
-	listener = sk->sk_user_data;
-	if (listener && sk->sk_state == TCP_LISTEN)
-		queue_work(berth_tcp_wq, &listener->accept_work);
-	read_unlock_bh(&sk->sk_callback_lock);
-}
-
-static struct socket *open_socket(struct berth_listener *listener, int family)
-{
-	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6, .sin6_port = htons(BERTH_TCP_PORT) };
-	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(BERTH_TCP_PORT) };
-	struct socket *sock;
-	int err = sock_create_kern(listener->net, family, SOCK_STREAM, IPPROTO_TCP, &sock);
-
-	if (err)
-		return ERR_PTR(err);
-	sock_set_reuseaddr(sock->sk);
-	if (family == AF_INET6) {
-		sock->sk->sk_ipv6only = true;
-		err = kernel_bind(sock, (struct sockaddr *)&sin6, sizeof(sin6));
-	} else {
-		err = kernel_bind(sock, (struct sockaddr *)&sin, sizeof(sin));
-	}
-	if (err) {
-		sock_release(sock);
-		return ERR_PTR(err);
-	}
-	write_lock_bh(&sock->sk->sk_callback_lock);
-	listener->old_data_ready = sock->sk->sk_data_ready;
-	sock->sk->sk_user_data = listener;
-	sock->sk->sk_data_ready = called;
-	write_unlock_bh(&sock->sk->sk_callback_lock);
-	err = kernel_listen(sock, BACKLOG);
-	if (err) {
-		sock_release(sock);
-		return ERR_PTR(err);
-	}
-	return sock;
-}
-
-/* First nobody queues the work that accepts, then it does not run, then its sockets go. */
-static void close_sockets(struct berth_listener *listener)
-{
-	struct socket *sock;
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(listener->sock); i++) {
-		sock = listener->sock[i];
-		if (!sock)
-			continue;
-		write_lock_bh(&sock->sk->sk_callback_lock);
-		sock->sk->sk_user_data = NULL;
-		write_unlock_bh(&sock->sk->sk_callback_lock);
-	}
-	cancel_work_sync(&listener->accept_work);
-	for (i = 0; i < ARRAY_SIZE(listener->sock); i++) {
-		if (listener->sock[i])
-			sock_release(listener->sock[i]);
-		listener->sock[i] = NULL;
-	}
+	welcome(container_of(door, struct berth_listener, door[1]), sock);
 }
 
 static void warn_open(int err, int family)
@@ -325,23 +249,28 @@ static void warn_open(int err, int family)
 
 static int start(struct berth_listener *listener)
 {
-	struct socket *sock = open_socket(listener, AF_INET);
+	const struct sockaddr_in6 sin6 = {
+		.sin6_family = AF_INET6,
+		.sin6_port = htons(BERTH_TCP_PORT),
+	};
+	const struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(BERTH_TCP_PORT) };
+	int err;
 
-	if (IS_ERR(sock)) {
-		warn_open(PTR_ERR(sock), AF_INET);
-		return PTR_ERR(sock);
+	err = berth_door_open(&listener->door[0], listener->net, (const struct sockaddr *)&sin, BACKLOG,
+			      0, welcome_v4);
+	if (err) {
+		warn_open(err, AF_INET);
+		return err;
 	}
-	listener->sock[0] = sock;
-	sock = open_socket(listener, AF_INET6);
-	if (PTR_ERR(sock) == -EAFNOSUPPORT || PTR_ERR(sock) == -EPFNOSUPPORT)
-		sock = NULL;
-	if (IS_ERR(sock)) {
-		warn_open(PTR_ERR(sock), AF_INET6);
-		close_sockets(listener);
-		return PTR_ERR(sock);
+	err = berth_door_open(&listener->door[1], listener->net, (const struct sockaddr *)&sin6, BACKLOG,
+			      0, welcome_v6);
+	if (err == -EAFNOSUPPORT || err == -EPFNOSUPPORT)
+		err = 0;
+	if (err) {
+		warn_open(err, AF_INET6);
+		berth_door_close(&listener->door[0]);
 	}
-	listener->sock[1] = sock;
-	return 0;
+	return err;
 }
 
 /* Nobody listens any more, and who has called is sent away by his own work. */
@@ -349,7 +278,8 @@ static void stop(struct berth_listener *listener)
 {
 	struct berth_caller *caller;
 
-	close_sockets(listener);
+	berth_door_close(&listener->door[0]);
+	berth_door_close(&listener->door[1]);
 	spin_lock_bh(&listener->lock);
 	list_for_each_entry(caller, &listener->callers, node) {
 		caller->evicted = true;
@@ -427,7 +357,6 @@ static int __net_init listener_init(struct net *net)
 
 	listener->net = net;
 	mutex_init(&listener->mutex);
-	INIT_WORK(&listener->accept_work, accept_work);
 	spin_lock_init(&listener->lock);
 	INIT_LIST_HEAD(&listener->callers);
 	init_waitqueue_head(&listener->alone);

@@ -107,8 +107,30 @@ bool berth_tcp_is_response(const struct berth_ddp *seg)
 	}
 }
 
+/* Immediate data and atomics came with RFC 7306, and are agreed on between berths only. */
+static bool is_known(const struct berth_conn *conn, const struct berth_ddp *seg)
+{
+	switch (seg->opcode) {
+	case BERTH_RDMAP_IMM:
+	case BERTH_RDMAP_IMM_SE:
+	case BERTH_RDMAP_ATOMIC_REQUEST:
+	case BERTH_RDMAP_ATOMIC_RESPONSE:
+		return !berth_conn_is_iw(conn);
+	default:
+		return true;
+	}
+}
+
 static int begin(struct berth_conn *conn, const struct berth_ddp *seg)
 {
+	static const struct berth_term_error unknown = {
+		.layer = BERTH_TERM_RDMAP,
+		.type = BERTH_TERM_RDMAP_OPERATION,
+		.code = BERTH_TERM_RDMAP_OPCODE,
+	};
+
+	if (!is_known(conn, seg))
+		return broken(conn, unknown);
 	if (berth_tcp_is_response(seg))
 		return berth_tcp_response_begin(conn, seg);
 	return berth_tcp_request_begin(conn, seg);

@@ -64,7 +64,7 @@ static void wait_for_receive(struct berth_conn *conn)
 	struct berth_qp *qp = conn->qp;
 
 	conn->unready = true;
-	if (!conn->rnr_told)
+	if (!conn->rnr_told && !berth_conn_is_iw(conn))
 		conn->tell_rnr = true;
 	conn->rnr_told = true;
 	if (!qp->srq)
@@ -460,7 +460,7 @@ static u32 answer_broken(struct berth_conn *conn, enum berth_rsp_result result)
 u32 berth_tcp_answer_step(struct berth_conn *conn)
 {
 	struct berth_tcp_answer *answer = &conn->answer[conn->answer_first];
-	u32 n = min(answer->length - answer->offset, BERTH_FPDU_MOST);
+	u32 n = min(answer->length - answer->offset, conn->piece);
 	struct berth_qp *qp = conn->qp;
 	enum berth_rsp_result result;
 	struct berth_segs segs = {};

@@ -31,6 +31,32 @@ static void complete_before(struct berth_conn *conn, u32 counter)
 	}
 }
 
+/**
+ * berth_tcp_freed - SENDs and WRITEs of an iWARP connection are complete when their bytes are free
+ * @conn: iWARP connection, sq.lock held
+ *
+ * What is behind a READ waits for its answer.
+ */
+void berth_tcp_freed(struct berth_conn *conn)
+{
+	u32 counter = READ_ONCE(conn->parts->counter), i;
+	const struct berth_tcp_expect *e;
+
+	/* TCP forgets what it had when the peer resets the connection: that was not delivered. */
+	if (READ_ONCE(conn->sk->sk_err))
+		return;
+	for (i = 0; i < conn->expect_count; i++) {
+		e = &conn->expect[(conn->expect_first + i) % BERTH_TCP_ANSWERS];
+		if (e->kind == BERTH_TCP_ACK)
+			continue;
+		if ((s32)(e->counter - counter) < 0)
+			counter = e->counter;
+		break;
+	}
+	if ((s32)(counter - conn->qp->sq.tail) > 0)
+		complete_before(conn, counter);
+}
+
 static void progress(struct berth_conn *conn)
 {
 	struct berth_sq *sq = &conn->qp->sq;
@@ -51,7 +77,10 @@ static void answered(struct berth_conn *conn)
 	conn->expect_first = (conn->expect_first + 1) % BERTH_TCP_ANSWERS;
 	conn->expect_count--;
 	progress(conn);
-	complete_before(conn, counter);
+	if ((s32)(counter - conn->qp->sq.tail) > 0)
+		complete_before(conn, counter);
+	if (conn->parts)
+		berth_tcp_freed(conn);
 }
 
 /* The peer answers nonsense: the oldest request fails with it. */

@@ -8,7 +8,8 @@
  * or delivered their bytes: a READ of no bytes behind them asks for that. Its answer, or that of any
  * READ or atomic, stands for everything before it, because the peer goes by order. At most two of
  * them are unanswered, so they cost less the more there is to send. Pages that were sent by reference
- * are thus free when their request completes.
+ * are thus free when their request completes. To iWARP peers, which owe no such answer, batches go as
+ * parts (part.h) instead.
  *
  * Context: the socket's lock held, bottom halves disabled.
  */
@@ -209,10 +210,11 @@ static void finish(struct berth_conn *conn)
 static int add_message(struct berth_conn *conn, struct berth_swqe *wqe)
 {
 	struct berth_sq *sq = &conn->qp->sq;
-	u32 n = min(wqe->length - sq->offset, BERTH_FPDU_MOST);
+	u32 n = min(wqe->length - sq->offset, conn->piece);
 	int ret;
 
-	if (berth_swqe_is_write(wqe) && wqe->length > BERTH_FPDU_MOST && !conn->announced) {
+	if (berth_swqe_is_write(wqe) && wqe->length > conn->piece && !conn->announced &&
+	    !berth_conn_is_iw(conn)) {
 		ret = add_immediate(conn, BERTH_RDMAP_IMM, cpu_to_be32(wqe->length),
 				    BERTH_TCP_IMM_LENGTH);
 		conn->announced = !ret;
@@ -322,7 +324,7 @@ static void ask(struct berth_conn *conn)
 {
 	struct berth_sq *sq = &conn->qp->sq;
 
-	if (conn->asked == sq->next && !conn->greet)
+	if ((conn->asked == sq->next || berth_conn_is_iw(conn)) && !conn->greet)
 		return;
 	if (!berth_qp_responds(conn->qp) || !berth_batch_room(&conn->batch))
 		return;
@@ -341,11 +343,15 @@ static u32 add_requests(struct berth_conn *conn)
 	u32 cost, used = 0;
 
 	spin_lock(&qp->sq.lock);
+	if (conn->parts)
+		berth_tcp_freed(conn);
 	do {
 		cost = berth_batch_room(&conn->batch) ? request_step(conn) : 0;
 		used += cost;
 	} while (cost);
 	ask(conn);
+	if (conn->parts)
+		conn->parts->filling->counter = qp->sq.next;
 	conn->report_drained |= berth_req_drained(qp);
 	spin_unlock(&qp->sq.lock);
 	return used;
@@ -397,7 +403,7 @@ static u32 fill(struct berth_conn *conn)
 {
 	u32 used;
 
-	if (conn->terminating)
+	if (conn->terminating || (conn->parts && !berth_parts_begin(conn->parts)))
 		return 0;
 	used = conn->terminate_due ? 0 : add_answers(conn);
 	if (conn->terminate_due) {
@@ -416,6 +422,7 @@ static u32 fill(struct berth_conn *conn)
  */
 bool berth_tcp_send(struct berth_conn *conn, u32 budget)
 {
+	struct berth_parts *parts = conn->parts;
 	u32 used = 0, cost = 0;
 	int err;
 
@@ -424,10 +431,15 @@ bool berth_tcp_send(struct berth_conn *conn, u32 budget)
 		return false;
 	conn->sending = true;
 	do {
-		err = berth_batch_push(&conn->batch, conn->sk, NULL, false);
+		err = berth_batch_push(&conn->batch, conn->sk, parts && parts->filling ? &parts->filling->ubuf : NULL,
+				       false);
 		if (err)
 			break;
+		if (parts && parts->filling && parts->filling->laid)
+			berth_parts_end(parts);
 		cost = fill(conn);
+		if (parts && parts->filling)
+			parts->filling->laid = !berth_batch_empty(&conn->batch);
 		used += cost;
 	} while (!berth_batch_empty(&conn->batch) && used < budget);
 	conn->sending = false;

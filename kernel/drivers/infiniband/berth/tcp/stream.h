@@ -4,7 +4,7 @@
  * QP (struct berth_stream). What comes lands in the posted receives, SENDs are appended to the stream.
  *
  * As with the connections of conn.h, everything of a socket is under its lock, and whoever holds that
- * does what there is to do. Order: the socket's lock, berth_socket.lock, sq.lock, rq.lock;
+ * does what there is to do. Order: the socket's lock, berth_parts.lock, sq.lock, rq.lock;
  * berth_stream.lock is innermost.
  */
 #ifndef BERTH_TCP_STREAM_H
@@ -12,51 +12,32 @@
 
 #include <linux/mutex.h>
 #include <linux/net.h>
-#include <linux/skbuff.h>
 #include <linux/workqueue.h>
 #include <rdma/uverbs_ioctl.h>
 #include "../obj/qp.h"
 #include "../transport.h"
 #include "batch.h"
 #include "hook.h"
-
-/* Batches whose bytes the peer has not acknowledged. */
-#define BERTH_STREAM_PARTS	64
-
-/* A batch on its way: the WQEs before a counter are done when it and those before it are. */
-struct berth_part {
-	struct ubuf_info ubuf;		/* referred to by TCP's skbs, and while it is being filled */
-	struct berth_socket *socket;	/* referenced */
-	u32 counter;
-	bool laid;			/* something is in it */
-	bool open;			/* it ends in the middle of a WQE */
-	bool done;			/* acknowledged, and nothing refers to its bytes */
-};
+#include "part.h"
 
 struct berth_socket {
-	refcount_t refs;		/* of the QP, and of each part under way */
-	struct rcu_head rcu;
+	refcount_t refs;
 	struct socket *sock;		/* with a reference of its file, until the QP lets go of it */
 	struct sock *sk;
 	struct berth_hook old;
 	const struct proto_ops *old_ops;
 	gfp_t old_allocation;
+	struct berth_parts *parts;
 
-	spinlock_t lock;		/* qp, where the socket's lock is not held, and parts */
+	/* All below under the socket's lock. */
 	struct berth_qp *qp;		/* NULL: the QP has let go of it */
-
-	/* All below under the socket's lock, or for parts under lock. */
 	bool receiving;			/* berth_stream_receive() is running */
 	bool sending;			/* berth_stream_send() is */
 	bool broken;			/* reset, or timed out: nothing is sent or taken any more */
 	bool pushed;			/* the peer has nothing more to say for now */
 	bool ended;			/* its end of stream has been told */
 	bool unready;			/* waits for a receive */
-	bool starved;			/* waits for a part; under lock, too */
 	struct berth_batch batch;
-	struct berth_part *filling;	/* the part of what is in batch, or NULL */
-	u32 part_first, part_count;	/* under way, oldest first; and the one being filled */
-	struct berth_part part[BERTH_STREAM_PARTS];
 };
 
 /* What a stream QP has besides other QPs. */
@@ -90,6 +71,7 @@ void berth_socket_broken(struct berth_socket *s, int err);
 void berth_stream_receive(struct berth_socket *s);
 
 /* stream_send.c */
+void berth_stream_freed(void *owner);
 bool berth_stream_send(struct berth_socket *s, u32 budget);
 void berth_stream_forget(struct berth_socket *s);
 

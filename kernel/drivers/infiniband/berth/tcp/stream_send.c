@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Bytes for an adopted socket. SENDs are laid out in batches, each handed to TCP as one part, by
- * reference (MSG_ZEROCOPY): TCP completes the part when the peer has acknowledged it and no skb refers to
- * its pages any more, also none that a receiver on this host has yet to read. SENDs complete with the
- * part that ends them, in order.
+ * Bytes for an adopted socket. SENDs are laid out in batches, each handed to TCP as one part (part.h), and
+ * complete with the part that ends them, in order.
  *
  * Context: the socket's lock held, bottom halves disabled; takes sq.lock.
  */
@@ -13,106 +11,36 @@
 #include "../stats.h"
 #include "stream.h"
 
-/* sq.lock held: WQEs before @counter are done. */
-static void complete_before(struct berth_qp *qp, u32 counter)
+/*
+ * SENDs whose bytes are free are complete. sq.lock held. Those that TCP has forgotten because the connection was
+ * reset were not delivered.
+ */
+static void complete_freed(struct berth_socket *s)
 {
+	const u32 counter = READ_ONCE(s->parts->counter);
+	struct berth_qp *qp = s->qp;
 	struct berth_sq *sq = &qp->sq;
 
+	if (READ_ONCE(s->sk->sk_err))
+		return;
 	while ((s32)(counter - sq->tail) > 0 && sq->tail != sq->head && !READ_ONCE(qp->failed))
 		berth_sq_complete(qp, IB_WC_SUCCESS);
 }
 
-/* The oldest parts that are done, with the WQEs that they end. s->lock and sq.lock held. */
-static void reap(struct berth_socket *s)
+/* berth_parts.freed, of a socket that a QP has. */
+void berth_stream_freed(void *owner)
 {
-	struct berth_part *part;
+	struct berth_socket *s = owner;
+	struct berth_qp *qp = s->qp;
+	bool later = true;
 
-	while (s->part_count) {
-		part = &s->part[s->part_first];
-		if (!part->done)
-			return;
-		complete_before(s->qp, part->counter);
-		s->part_first = (s->part_first + 1) % BERTH_STREAM_PARTS;
-		s->part_count--;
+	if (spin_trylock(&qp->sq.lock)) {
+		complete_freed(s);
+		later = s->parts->starved || READ_ONCE(qp->failed) || berth_req_is_awaited(&qp->sq);
+		spin_unlock(&qp->sq.lock);
 	}
-}
-
-/* Has somebody waited for what was outstanding? A WQE that is bad, or whoever brought the QP to SQD. */
-static bool is_awaited(const struct berth_sq *sq)
-{
-	return sq->tail == sq->next && (sq->draining || sq->next != sq->head);
-}
-
-/*
- * ubuf_info_ops.complete, whenever TCP drops a reference. Whoever drops the last one may hold anything,
- * also sq.lock of another QP when a queueing discipline discards its packets: so sq.lock is tried only.
- */
-static void part_put(struct sk_buff *skb, struct ubuf_info *ubuf, bool success)
-{
-	struct berth_part *part = container_of(ubuf, struct berth_part, ubuf);
-	struct berth_socket *s = part->socket;
-	struct berth_qp *qp;
-
-	if (!refcount_dec_and_test(&ubuf->refcnt))
-		return;
-	spin_lock_bh(&s->lock);
-	part->done = true;
-	qp = s->qp;
-	if (qp) {
-		bool later = true;
-
-		if (spin_trylock(&qp->sq.lock)) {
-			reap(s);
-			later = s->starved || READ_ONCE(qp->failed) || is_awaited(&qp->sq);
-			spin_unlock(&qp->sq.lock);
-		}
-		if (later)
-			mod_delayed_work(berth_qp_wq, &qp->stream->run_work, 0);
-	}
-	spin_unlock_bh(&s->lock);
-	berth_socket_put(s);
-}
-
-static const struct ubuf_info_ops part_ops = { .complete = part_put };
-
-/* Begins a part. Returns false when too many are under way: part_put() goes on. */
-static bool begin_part(struct berth_socket *s)
-{
-	struct berth_part *part = NULL;
-
-	if (s->filling)
-		return true;
-	spin_lock(&s->lock);
-	spin_lock(&s->qp->sq.lock);
-	reap(s);
-	spin_unlock(&s->qp->sq.lock);
-	s->starved = s->part_count == BERTH_STREAM_PARTS;
-	if (!s->starved) {
-		part = &s->part[(s->part_first + s->part_count++) % BERTH_STREAM_PARTS];
-		part->done = false;
-		part->laid = false;
-	}
-	spin_unlock(&s->lock);
-	if (!part)
-		return false;
-	berth_socket_get(s);
-	part->socket = s;
-	part->ubuf.ops = &part_ops;
-	part->ubuf.flags = SKBFL_ZEROCOPY_FRAG | SKBFL_DONT_ORPHAN;
-	refcount_set(&part->ubuf.refcnt, 1);
-	s->filling = part;
-	return true;
-}
-
-/* All of the part has been handed to TCP, which alone refers to it now. */
-static void end_part(struct berth_socket *s)
-{
-	struct berth_part *part = s->filling;
-
-	if (!part)
-		return;
-	s->filling = NULL;
-	part_put(NULL, &part->ubuf, true);
+	if (later)
+		mod_delayed_work(berth_qp_wq, &qp->stream->run_work, 0);
 }
 
 /* Some of a WQE's bytes into the batch. Returns what that cost, 0: nothing may be sent now. */
@@ -153,19 +81,21 @@ static u32 step(struct berth_socket *s)
 static u32 fill(struct berth_socket *s)
 {
 	struct berth_sq *sq = &s->qp->sq;
+	struct berth_parts *parts = s->parts;
 	u32 cost, used = 0;
 
-	if (!begin_part(s))
+	if (!berth_parts_begin(parts))
 		return 0;
 	spin_lock(&sq->lock);
+	complete_freed(s);
 	do {
 		cost = berth_batch_room(&s->batch) ? step(s) : 0;
 		used += cost;
 	} while (cost);
-	s->filling->counter = sq->next;
-	s->filling->open = sq->offset;
+	parts->filling->counter = sq->next;
+	parts->filling->open = sq->offset;
 	spin_unlock(&sq->lock);
-	s->filling->laid = used;
+	parts->filling->laid = used;
 	return used;
 }
 
@@ -176,7 +106,7 @@ static u32 fill(struct berth_socket *s)
 void berth_stream_forget(struct berth_socket *s)
 {
 	berth_batch_clear(&s->batch);
-	end_part(s);
+	berth_parts_end(s->parts);
 }
 
 /**
@@ -188,6 +118,7 @@ void berth_stream_forget(struct berth_socket *s)
  */
 bool berth_stream_send(struct berth_socket *s, u32 budget)
 {
+	struct berth_parts *parts = s->parts;
 	struct sock *sk = s->sk;
 	u32 used = 0, cost = 0;
 	int err = 0;
@@ -197,12 +128,12 @@ bool berth_stream_send(struct berth_socket *s, u32 budget)
 		return false;
 	s->sending = true;
 	do {
-		if (s->filling && s->filling->laid) {
-			err = berth_batch_push(&s->batch, sk, &s->filling->ubuf,
-					       s->filling->open);
+		if (parts->filling && parts->filling->laid) {
+			err = berth_batch_push(&s->batch, sk, &parts->filling->ubuf,
+					       parts->filling->open);
 			if (err)
 				break;
-			end_part(s);
+			berth_parts_end(parts);
 		}
 		cost = fill(s);
 		used += cost;

@@ -5,7 +5,6 @@
  * no data: its operations are exchanged, as kTLS does, for ones that answer EBUSY.
  */
 #include <linux/file.h>
-#include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/splice.h>
 #include <net/inet_connection_sock.h>
@@ -145,17 +144,12 @@ void berth_socket_get(struct berth_socket *s)
 	refcount_inc(&s->refs);
 }
 
-/* In softirq, so that the module does not go before this has returned: free_module() waits for RCU. */
-static void free_socket(struct rcu_head *rcu)
-{
-	kfree(container_of(rcu, struct berth_socket, rcu));
-	module_put(THIS_MODULE);
-}
-
 void berth_socket_put(struct berth_socket *s)
 {
-	if (refcount_dec_and_test(&s->refs))
-		call_rcu(&s->rcu, free_socket);
+	if (!refcount_dec_and_test(&s->refs))
+		return;
+	berth_parts_put(s->parts);
+	kfree(s);
 }
 
 /**
@@ -182,9 +176,12 @@ static struct berth_socket *socket_alloc(struct socket *sock)
 
 	if (!s)
 		return NULL;
-	__module_get(THIS_MODULE);
+	s->parts = berth_parts_alloc();
+	if (!s->parts) {
+		kfree(s);
+		return NULL;
+	}
 	refcount_set(&s->refs, 1);
-	spin_lock_init(&s->lock);
 	s->sock = sock;
 	s->sk = sock->sk;
 	return s;
@@ -210,6 +207,7 @@ static int adopt(struct berth_socket *s, struct berth_qp *qp)
 	err = check(sk);
 	if (!err) {
 		s->qp = qp;
+		berth_parts_own(s->parts, s, berth_stream_freed, qp->sq.next);
 		s->old = berth_hook_set(sk, &hook, s);
 		s->old_allocation = sk->sk_allocation;
 		sk->sk_allocation = GFP_ATOMIC;
@@ -320,9 +318,8 @@ void berth_stream_detach(struct berth_stream *stream)
 	berth_hook_set(sk, &s->old, NULL);
 	sk->sk_allocation = s->old_allocation;
 	WRITE_ONCE(s->sock->ops, s->old_ops);
-	spin_lock_bh(&s->lock);
+	berth_parts_disown(s->parts);
 	s->qp = NULL;
-	spin_unlock_bh(&s->lock);
 	berth_stream_forget(s);
 	berth_batch_fini(&s->batch);
 	/* Who waits for it has missed what happened. */

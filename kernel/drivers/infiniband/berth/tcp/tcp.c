@@ -13,6 +13,7 @@
 #include "../wire/bth.h"
 #include "conn.h"
 #include "dial.h"
+#include "iw_cm.h"
 #include "listen.h"
 #include "tcp.h"
 
@@ -109,7 +110,7 @@ static void timed_out(struct timer_list *timer)
 	berth_qp_settle(qp);
 }
 
-static int setup(struct berth_qp *qp)
+static int setup_with(struct berth_qp *qp, work_func_t work)
 {
 	struct berth_tcp *tcp = kzalloc(sizeof(*tcp), GFP_KERNEL_ACCOUNT);
 
@@ -118,13 +119,23 @@ static int setup(struct berth_qp *qp)
 	tcp->qp = qp;
 	spin_lock_init(&tcp->lock);
 	mutex_init(&tcp->mutex);
-	INIT_DELAYED_WORK(&tcp->work, berth_dial_work);
+	INIT_DELAYED_WORK(&tcp->work, work);
 	INIT_DELAYED_WORK(&tcp->run_work, run_work);
 	qp->tcp = tcp;
 	timer_setup(&qp->sq.timer, timed_out, 0);
 	hrtimer_init(&qp->sq.wait, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
 	qp->sq.wait.function = resume;
 	return 0;
+}
+
+static int setup(struct berth_qp *qp)
+{
+	return setup_with(qp, berth_dial_work);
+}
+
+static int setup_iw(struct berth_qp *qp)
+{
+	return setup_with(qp, berth_iw_work);
 }
 
 static void teardown(struct berth_qp *qp)
@@ -151,7 +162,10 @@ static void quiesce(struct berth_qp *qp)
 	struct berth_tcp *tcp = qp->tcp;
 
 	mutex_lock(&tcp->mutex);
-	berth_dial_close(tcp);
+	if (qp->transport == &berth_iw_transport)
+		berth_iw_close(tcp);
+	else
+		berth_dial_close(tcp);
 	tcp->state = BERTH_TCP_IDLE;
 	mutex_unlock(&tcp->mutex);
 	hrtimer_cancel(&qp->sq.wait);
@@ -174,6 +188,21 @@ static void shutdown(struct berth_qp *qp)
 static bool takes(const struct berth_send_wqe *wqe)
 {
 	return wqe->opcode != BERTH_WR_ATOMIC_WRITE;
+}
+
+/* What every iWARP peer knows. */
+static bool takes_iw(const struct berth_send_wqe *wqe)
+{
+	switch (wqe->opcode) {
+	case BERTH_WR_SEND_IMM:
+	case BERTH_WR_WRITE_IMM:
+	case BERTH_WR_CMP_SWP:
+	case BERTH_WR_FETCH_ADD:
+	case BERTH_WR_ATOMIC_WRITE:
+		return false;
+	default:
+		return true;
+	}
 }
 
 /* Without a connection, or in the error state: what can be done all the same. */
@@ -235,6 +264,22 @@ const struct berth_transport berth_tcp_transport = {
 	.quiesce = quiesce,
 	.shutdown = shutdown,
 	.takes = takes,
+	.kick = kick,
+	.reset_requester = reset_requester,
+	.reset_responder = reset_responder,
+	.stopped = stopped,
+	.receives_posted = receives_posted,
+};
+
+const struct berth_transport berth_iw_transport = {
+	.service = BERTH_SERVICE_NONE,
+	.reliable = true,
+	.sq_error = IB_QPS_ERR,
+	.setup = setup_iw,
+	.teardown = teardown,
+	.quiesce = quiesce,
+	.shutdown = shutdown,
+	.takes = takes_iw,
 	.kick = kick,
 	.reset_requester = reset_requester,
 	.reset_responder = reset_responder,

@@ -9,5 +9,6 @@ int berth_tcp_module_init(void);
 void berth_tcp_module_fini(void);
 
 extern const struct berth_transport berth_tcp_transport;
+extern const struct berth_transport berth_iw_transport;	/* of links of type berth_iw */
 
 #endif
