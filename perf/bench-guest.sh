@@ -5,8 +5,9 @@
 # usage: bench-guest.sh ROUNDS PEER,PEER… ROW…, a row is NAME:SIZE:ITERATIONS:POST-LIST, or busy
 #
 # Peers, each with client and server on one device: berth (host memory) and berth-heap on berth0
-# in netns a; rxe on a veth of its own in the first namespace, with the same MTU. Rounds go around
-# all peers, so that no peer has a warmer machine than another.
+# in netns a; rxe on a veth of its own in the first namespace, with the same MTU, and so siw. Between the
+# namespaces b and a: berth-tcp, iperf3, and berth-iw on a veth of its own. Rounds go around all peers, so
+# that no peer has a warmer machine than another.
 set -uo pipefail
 # shellcheck source=perf/guest.sh
 . "$(dirname "${BASH_SOURCE[0]}")/guest.sh"
@@ -30,17 +31,60 @@ setup_rxe() {
 	return 1
 }
 
+setup_siw() {
+	modprobe libcrc32c && modprobe siw || return 1
+	ip link add swa type veth peer name swb || return 1
+	ip addr add 10.79.0.1/24 dev swa
+	ip link set swa mtu 4200 up
+	ip link set swb mtu 4200 up
+	rdma link add siw0 type siw netdev swa
+}
+
+setup_iw() {
+	ip link add iwa netns a type veth peer name iwb netns b || return 1
+	ip -n a addr add 10.80.0.1/24 dev iwa
+	ip -n b addr add 10.80.0.2/24 dev iwb
+	ip -n a link set iwa mtu 4200 up
+	ip -n b link set iwb mtu 4200 up
+	ip netns exec a rdma link add iw0 type berth_iw netdev iwa && ip netns exec b rdma link add iw1 type berth_iw netdev iwb
+}
+
+# A plain socket: as many bytes, in writes of as many.
+iperf() {
+	local row=$1 size=$2 iterations=$3 server
+	PERF_PORT=$((PERF_PORT + 1))
+	ip netns exec a iperf3 -s -1 -p $PERF_PORT >"$PERF_DIR/server.txt" 2>&1 </dev/null &
+	server=$!
+	perf_listening $PERF_PORT $server
+	if ip netns exec b iperf3 -c 10.77.0.1 -p $PERF_PORT -l "$size" -n $((size * iterations)) -J >"$PERF_DIR/client.txt" 2>&1 </dev/null; then
+		python3 - "$row" "$size" "$PERF_DIR/client.txt" <<-'EOT'
+			import json, sys
+			with open(sys.argv[3]) as f: rate = json.load(f)["end"]["sum_received"]["bits_per_second"] / 8
+			print(f"SAMPLE\t{sys.argv[1]}\tiperf3\t{rate / (1 << 20):.2f}\t{rate / int(sys.argv[2]):.0f}")
+		EOT
+	else
+		printf 'FAILED\t%s\tiperf3\t%s\n' "$row" "$(perf_last "$PERF_DIR/client.txt")"
+		kill $server 2>/dev/null
+	fi
+	wait $server
+}
+
 sample() {
-	local row=$1 peer=$2 size=$3 iterations=$4 list=$5 line
+	local row=$1 peer=$2 size=$3 iterations=$4 list=$5 line tool=ib_write_bw
 	local where=(a berth0 10.77.0.1 a berth0)
 	local arguments=(-s "$size" -n "$iterations" -m 4096)
-	PERF_SERVER_ARGS=() PERF_CLIENT_ARGS=()
+	PERF_SERVER_ARGS=() PERF_CLIENT_ARGS=() PERF_SERVER=(env) PERF_CLIENT=(env)
+	[[ $row != *send* ]] || tool=ib_send_bw
 	case $peer in
+	iperf3)		iperf "$row" "$size" "$iterations"; return ;;
+	berth-tcp)	where=(a berth0 10.77.0.1 b berth1) PERF_SERVER=(env BERTH_QP_TYPE=tcp) PERF_CLIENT=(env BERTH_QP_TYPE=tcp) ;;
+	berth-iw)	where=(a iw0 10.80.0.1 b iw1) arguments=(-s "$size" -n "$iterations" -R) ;;
+	siw)		where=(- siw0 10.79.0.1 - siw0) arguments=(-s "$size" -n "$iterations" -R) ;;
 	berth-heap)	PERF_SERVER_ARGS=(--use_dmabuf=heap) PERF_CLIENT_ARGS=(--use_dmabuf=heap) ;;
 	rxe)		where=(- rxe0 10.78.0.1 - rxe0) ;;
 	esac
 	[[ $list -eq 1 ]] || PERF_CLIENT_ARGS+=(-l "$list")
-	if ! perf_pair $LIMIT "$PERF_LAUNCHERS/ib_write_bw" "${where[@]}" "${arguments[@]}"; then
+	if ! perf_pair $LIMIT "$PERF_LAUNCHERS/$tool" "${where[@]}" "${arguments[@]}"; then
 		printf 'FAILED\t%s\t%s\t%s\n' "$row" "$peer" "$PERF_WHY"
 		return
 	fi
@@ -64,7 +108,11 @@ rounds=$1
 IFS=, read -ra peers <<<"$2"
 shift 2
 for peer in "${peers[@]}"; do
-	[[ $peer != rxe ]] || setup_rxe || { printf 'FAILED\tsetup\trxe\tno rxe device\n'; exit 1; }
+	case $peer in
+	rxe)		setup_rxe ;;
+	siw)		setup_siw ;;
+	berth-iw)	setup_iw ;;
+	esac || { printf 'FAILED\tsetup\t%s\tno such device\n' "$peer"; exit 1; }
 done
 for row in "$@"; do
 	IFS=: read -r name size iterations list <<<"$row"

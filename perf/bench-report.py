@@ -15,12 +15,14 @@ FLOORS = [
     ("write-8", "messages/s", "berth", "rxe", 3.0),
     ("write-64k", "MB/s", "berth-heap", "berth", 0.9),
     ("busy", "messages/s", "berth-1000-qps", "berth", 0.9),
+    ("tcp-write-64k", "MB/s", "berth-tcp", "siw", 3.0),
+    ("tcp-write-64k", "MB/s", "berth-tcp", "iperf3", 0.9),
 ]
 
 
 def unit_of(row):
     """Small messages are about messages, large ones about bytes."""
-    return "MB/s" if row.endswith("k") else "messages/s"
+    return "MB/s" if row.endswith(("k", "m")) else "messages/s"
 
 
 def read_samples(path):

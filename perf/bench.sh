@@ -1,15 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
-# ./run bench: RC write through berth, host memory and dma-buf, beside rxe, in one VM. The VM
-# counts instructions (guest time is instructions executed, one processor), so figures repeat and
-# tell the cost per byte and per message. Table on stdout, build/bench/first-light.json beside it,
-# and a plot when gnuplot is here.
+# ./run bench: RC write through berth, host memory and dma-buf, beside rxe, in one VM; TCP-offload QPs beside siw
+# and a plain TCP socket. The VM counts instructions (guest time is instructions executed, one
+# processor), so figures repeat and tell the cost per byte and per message. Table on stdout, JSON beside
+# it, and a plot when gnuplot is here.
 set -euo pipefail
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../tests/vm/lib.sh"
 
 # name:size:iterations:post list
 ROWS=(write-64k:65536:400:1 write-8:8:4000:1 write-8-list16:8:8000:16 busy:64:40000:4)
+# The same over TCP, on request.
+TCP_ROWS=(tcp-write-64k:65536:1000:1 tcp-write-1m:1048576:100:1 tcp-send-64k:65536:1000:1 tcp-send-1m:1048576:100:1)
 
 usage() {
 	cat <<EOT
@@ -17,17 +19,22 @@ usage: ./run bench [--check] [--rounds N] [--peers LIST] [NAME...]
 
 Rows: ${ROWS[*]%%:*} (all without a NAME). ib_write_bw over RC, both sides on one device, path
 MTU 4096, in a VM that counts instructions: figures compare costs, they are no speeds of this machine.
+On request, tcp for all of them: ${TCP_ROWS[*]%%:*}. Between network namespaces: TCP-offload
+QPs (berth-tcp), a link of type berth_iw (berth-iw), iperf3 with writes of the same size; siw on one device,
+because two of its listeners cannot share a kernel.
 
   --check       exit with 1 unless every floor is held
   --rounds N    runs of each row on each peer; the median counts (3)
-  --peers LIST  of berth, berth-heap, rxe (berth,berth-heap,rxe); busy is about berth alone
+  --peers LIST  of berth, berth-heap, rxe (berth,berth-heap,rxe); busy is about berth alone;
+                with tcp rows of berth-tcp, berth-iw, siw, iperf3 (all)
 
 Floors: berth over rxe 5 x at 64 KiB and 3 x in messages of 8 bytes; a dma-buf of the heap within 10 % of
-host memory at 64 KiB; 1,000 busy QPs within 10 % of the messages of one. The table goes to stdout, all samples to build/bench/first-light.json.
+host memory at 64 KiB; 1,000 busy QPs within 10 % of the messages of one. Over TCP at 64 KiB, writes: 3 x siw and 0.9 of the
+plain socket. The table goes to stdout, all samples to build/bench/first-light.json, with tcp rows to build/bench/tcp.json.
 EOT
 }
 
-check='' rounds=3 peers=berth,berth-heap,rxe names=()
+check='' rounds=3 peers='' names=()
 while [[ $# -gt 0 ]]; do
 	case $1 in
 	--check)	check=1 ;;
@@ -43,34 +50,43 @@ while [[ $# -gt 0 ]]; do
 	shift
 done
 [[ $rounds =~ ^[1-9][0-9]?$ ]] || bad_usage "bench: --rounds wants a number from 1 to 99, not '$rounds'"
-[[ $peers =~ ^(berth|berth-heap|rxe)(,(berth|berth-heap|rxe))*$ ]] ||
-	bad_usage "bench: --peers wants names out of berth, berth-heap, rxe, with commas between, not '$peers'"
 
+# Either kind of rows, as they have different peers.
+known=(berth berth-heap rxe) table=("${ROWS[@]}") name=first-light siw=()
+if [[ ${names[0]:-} == tcp* ]]; then
+	known=(berth-tcp berth-iw siw iperf3) table=("${TCP_ROWS[@]}") name=tcp siw=(--siw)
+	[[ ${names[*]} != tcp ]] || names=()
+fi
+peers=${peers:-$(IFS=,; echo "${known[*]}")}
+for peer in ${peers//,/ }; do
+	[[ " ${known[*]} " == *" $peer "* ]] || bad_usage "bench: no peer '$peer' for these rows; there are ${known[*]}"
+done
 rows=()
-for row in "${ROWS[@]}"; do
+for row in "${table[@]}"; do
 	[[ ${#names[@]} -eq 0 || " ${names[*]} " == *" ${row%%:*} "* ]] && rows+=("$row")
 done
-for name in ${names[@]+"${names[@]}"}; do
-	[[ " ${ROWS[*]%%:*} " == *" $name "* ]] || bad_usage "bench: no row '$name'; there are ${ROWS[*]%%:*}"
+for row in ${names[@]+"${names[@]}"}; do
+	[[ " ${table[*]%%:*} " == *" $row "* ]] || bad_usage "bench: no row '$row' beside the others; there are ${table[*]%%:*}"
 done
 
 make_build_dir 600
 need perftest ibverbs-providers iproute2
+[[ $name != tcp ]] || need iperf3
 out=$BUILD/bench
 mkdir -p "$out"
-samples=$out/first-light.tsv
+samples=$out/$name.tsv
 : >"$samples"
 
 say "the benchmark: ${rows[*]%%:*} on $peers, $rounds rounds; each run shows as it ends"
 vm=0
-bash "$VMDIR/vm.sh" --icount --timeout 3000 -- bash "$TOP/perf/bench-guest.sh" "$rounds" "$peers" "${rows[@]}" |
+bash "$VMDIR/vm.sh" --icount ${siw[@]+"${siw[@]}"} --timeout 3000 -- bash "$TOP/perf/bench-guest.sh" "$rounds" "$peers" "${rows[@]}" |
 	tee "$samples" >&2 || vm=$?
 
 report=0
-python3 "$TOP/perf/bench-report.py" "$samples" "$out/first-light.json" || report=$?
-if command -v gnuplot >/dev/null && [[ -s $out/first-light.dat ]]; then
-	gnuplot -e "data='$out/first-light.dat'; image='$out/first-light.svg'" "$TOP/perf/bench.gp" ||
-		say "gnuplot failed: no $out/first-light.svg"
+python3 "$TOP/perf/bench-report.py" "$samples" "$out/$name.json" || report=$?
+if command -v gnuplot >/dev/null && [[ -s $out/$name.dat ]]; then
+	gnuplot -e "data='$out/$name.dat'; image='$out/$name.svg'" "$TOP/perf/bench.gp" ||
+		say "gnuplot failed: no $out/$name.svg"
 fi
 [[ $vm -eq 0 ]] || die "bench: the VM ended with status $vm: the figures above may be incomplete (build/vm/dmesg.log)"
 case $report in
