@@ -9,6 +9,7 @@
 #	loss	wire, with netem loss 1% on both ends, for each packet rather than each super-packet
 #
 # timeout: 900
+# With BERTH_QP_TYPE=tcp in the environment the same over TCP-offload QPs (95-tcp-perftest.sh).
 # Every run ends by itself or is ended after a limit. A word as argument selects the cases that
 # contain it.
 set -uo pipefail
@@ -30,6 +31,23 @@ ON_DEBUG=(ib_write_bw-local-16-qps ib_read_lat-local-all-sizes ib_send_bw-wire-1
 	ib_write_bw-loss-16-qps ib_read_bw-loss-bar)
 failed=0
 
+# wanted NAME: on the debug kernel a sample; with TCP-offload QPs (95) each tool with each exporter, all sizes and 16
+# QPs, and with --long all.
+wanted() {
+	local tcp=('*-wire-heap' '*-wire-udmabuf' '*-wire-bar' '*-16-qps' '*-all-sizes') pattern
+	[[ $1 == *"$select"* ]] || return 1
+	if [[ ${BERTH_FLAVOUR:-stock} != stock ]]; then
+		[[ " ${ON_DEBUG[*]} " == *" $1 "* ]]
+		return
+	fi
+	[[ ${BERTH_QP_TYPE:-} == tcp && -z ${BERTH_LONG:-} ]] || return 0
+	for pattern in "${tcp[@]}"; do
+		# shellcheck disable=SC2053
+		[[ $1 != $pattern ]] || return 0
+	done
+	return 1
+}
+
 # result_lines SIZE…: each size has a line of figures in the client's report, all of them above
 # zero. perftest measures its clock for each of them, says so where that does not succeed (a busy
 # machine), and prints zeros then.
@@ -48,8 +66,7 @@ result_lines() {
 check() {
 	local name=$1 tool=$2 path=$3 sizes=$4 peer
 	shift 4
-	[[ $name == *"$select"* ]] || return 0
-	[[ ${BERTH_FLAVOUR:-stock} == stock || " ${ON_DEBUG[*]} " == *" $name "* ]] || return 0
+	wanted "$name" || return 0
 	peer=(b berth1 10.77.0.2 a berth0)
 	[[ $path == wire ]] || peer=(a berth0 10.77.0.1 a berth0)
 	# shellcheck disable=SC2086
@@ -153,6 +170,6 @@ refusals() {
 
 host_memory
 dmabufs
-refusals
+[[ ${BERTH_QP_TYPE:-} == tcp ]] || refusals
 lossy
 exit $failed

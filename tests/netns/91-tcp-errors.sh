@@ -20,6 +20,7 @@ run_verbs_as '' tcp/ rc_srq
 run_verbs_as '' tcp/ rc_mw --filter '*/wire*'
 # ATOMIC WRITE does not exist here; absent memory stops the stream without a word to the peer.
 run_verbs_as '' tcp/ odp --filter 'odp/[!ap]*'
+[[ -z ${BERTH_LONG:-} ]] || export LIFE_ROUNDS=50
 run_verbs_as '' tcp/ rc_life --filter 'kill/*' --filter 'move/*'
 same_census tcp/left_behind "$before" berth0 berth1
 exit $failed
