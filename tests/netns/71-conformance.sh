@@ -9,6 +9,7 @@ set -uo pipefail
 need_programs conformance
 
 before=$(census berth0 berth1)
-run_verbs conformance
+# As many objects as there may be take the debug kernel, which keeps account of each, a quarter of an hour.
+if debug_kernel; then run_verbs conformance --filter '[!l]*'; else run_verbs conformance; fi
 same_census conformance/left_behind "$before" berth0 berth1
 exit $failed
