@@ -83,7 +83,9 @@ static int rdma(struct kv_end *e, struct kv_wait *w, enum ib_wr_opcode op, u64 a
 	return send_simple(e, w, &wr.wr);
 }
 
-static int post_recv(struct kv_end *e, struct kv_wait *w)
+/* In the error state it may have completed when this returns. */
+static int post_recv_for(struct kv_end *e, struct kv_wait *w,
+			 void (*done)(struct ib_cq *cq, struct ib_wc *wc))
 {
 	struct ib_sge sge = {
 		.addr = (uintptr_t)e->flat, .length = KV_BYTES, .lkey = e->pd->local_dma_lkey,
@@ -92,7 +94,14 @@ static int post_recv(struct kv_end *e, struct kv_wait *w)
 	const struct ib_recv_wr *bad;
 
 	kv_wait_init(w);
+	if (done)
+		w->cqe.done = done;
 	return ib_post_recv(e->qp, &wr, &bad);
+}
+
+static int post_recv(struct kv_end *e, struct kv_wait *w)
+{
+	return post_recv_for(e, w, NULL);
 }
 
 /* The key goes by the peer's SEND. */
@@ -257,8 +266,7 @@ static int post_stream(struct kv_pair *p, int n)
 	int i, err;
 
 	for (i = 0; i < n; i++) {
-		CHECK("post_recv", !post_recv(&p->a, &streams[1].w[i]));
-		streams[1].w[i].cqe.done = stream_done;
+		CHECK("post_recv", !post_recv_for(&p->a, &streams[1].w[i], stream_done));
 	}
 	for (i = 0; i < n; i++) {
 		kv_wait_init(&streams[0].w[i]);
