@@ -56,18 +56,25 @@ expert() {
 	awk -F'\t' '{ n = split($4, s, ","); for (i = 1; i <= n; i++) if (s[i] >= 6291456) { print; next } }' "$dir/fields"
 }
 
+# What is in fields, but for what the caller has found: PASS only if nothing is malformed.
+no_faults() {
+	if awk -F'\t' '$3 != ""' "$dir/fields" | grep -q .; then
+		fail "$name/dissected" "malformed: $(awk -F'\t' '$3 != ""' "$dir/fields" | head -n 3 | tr '\n\t' '; ')"
+	elif expert | grep -q .; then
+		fail "$name/dissected" "expert: $(expert | head -n 3 | tr '\n\t' '; ')"
+	else
+		pass "$name/dissected"
+	fi
+}
+
 by_others() {
 	local name=tshark/packets n
 	dissect "$dir/packets.pcap"
 	n=$(awk -F'\t' '$2 != ""' "$dir/fields" | wc -l)
 	if [[ $n -lt 1000 || $n -ne $(wc -l <"$dir/fields") ]]; then
 		fail "$name/dissected" "of $(wc -l <"$dir/fields") packets $n are InfiniBand to tshark; $(head -c 300 "$dir/tshark")"
-	elif awk -F'\t' '$3 != ""' "$dir/fields" | grep -q .; then
-		fail "$name/dissected" "malformed: $(awk -F'\t' '$3 != ""' "$dir/fields" | head -n 3 | tr '\n\t' '; ')"
-	elif expert | grep -q .; then
-		fail "$name/dissected" "expert: $(expert | head -n 3 | tr '\n\t' '; ')"
 	else
-		pass "$name/dissected"
+		no_faults
 	fi
 	echo "tshark: $n packets, opcodes $(cut -f2 "$dir/fields" | sort | uniq -c | awk '{ printf "%s:%s ", $2, $1 }')"
 }
@@ -92,12 +99,8 @@ iwarp() {
 	done
 	if [[ $n -lt 300 || -n $missing ]]; then
 		fail "$name/dissected" "$n frames are iWARP to tshark, opcodes missing:$missing; $(head -c 300 "$dir/tshark")"
-	elif awk -F'\t' '$3 != ""' "$dir/fields" | grep -q .; then
-		fail "$name/dissected" "malformed: $(awk -F'\t' '$3 != ""' "$dir/fields" | head -n 3 | tr '\n\t' '; ')"
-	elif expert | grep -q .; then
-		fail "$name/dissected" "expert: $(expert | head -n 3 | tr '\n\t' '; ')"
 	else
-		pass "$name/dissected"
+		no_faults
 	fi
 	echo "tshark: $n frames, opcodes" $seen
 }

@@ -185,7 +185,7 @@ keep_logs() {
 # could break, and an eighth of the time.
 # shellcheck disable=SC2054
 qemu_args() {
-	local cpu=max,-erms,-fsrm,-la57,-pku clear=
+	local cpu=max,-erms,-fsrm,-la57,-pku,-cx16 clear=
 	# Figures are for the kernel as it is.
 	[[ -n $icount ]] || clear=init_on_alloc=0
 	args=(-machine q35 -m "$mem" -nodefaults -no-user-config -display none -no-reboot

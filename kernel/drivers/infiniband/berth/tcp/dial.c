@@ -107,7 +107,13 @@ static struct socket *connect_socket(struct berth_qp *qp)
 	return sock;
 }
 
-static void abandon(struct berth_tcp *tcp)
+/**
+ * berth_dial_abandon - the attempt that is under way, if one is, is given up
+ * @tcp: of a QP, tcp->mutex held
+ *
+ * Context: process.
+ */
+void berth_dial_abandon(struct berth_tcp *tcp)
 {
 	if (!tcp->greeting)
 		return;
@@ -121,7 +127,7 @@ static void failed(struct berth_tcp *tcp)
 {
 	unsigned long pause = min_t(unsigned long, PAUSE_MIN << min(tcp->attempts, 10U), PAUSE_MAX);
 
-	abandon(tcp);
+	berth_dial_abandon(tcp);
 	tcp->attempts++;
 	tcp->state = BERTH_TCP_DIAL;
 	mod_delayed_work(berth_tcp_wq, &tcp->work, pause);
@@ -269,7 +275,7 @@ void berth_dial_hang_up(struct berth_tcp *tcp)
 {
 	struct berth_conn *conn = tcp->conn;
 
-	abandon(tcp);
+	berth_dial_abandon(tcp);
 	if (!conn)
 		return;
 	if (tcp->state != BERTH_TCP_CLOSING) {
@@ -305,6 +311,6 @@ void berth_dial_work(struct work_struct *work)
  */
 void berth_dial_close(struct berth_tcp *tcp)
 {
-	abandon(tcp);
+	berth_dial_abandon(tcp);
 	berth_conn_detach(tcp);
 }

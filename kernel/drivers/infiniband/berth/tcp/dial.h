@@ -10,6 +10,7 @@ struct berth_qp;
 struct berth_tcp;
 
 void berth_dial_work(struct work_struct *work);
+void berth_dial_abandon(struct berth_tcp *tcp);
 void berth_dial_close(struct berth_tcp *tcp);
 void berth_dial_hang_up(struct berth_tcp *tcp);
 bool berth_greeting_crc(void);

@@ -104,13 +104,8 @@ static void forget_cm_id(struct berth_tcp *tcp)
 	tcp->cm_id = NULL;
 }
 
-static void abandon(struct berth_tcp *tcp)
+static void free_request(struct berth_tcp *tcp)
 {
-	if (!tcp->greeting)
-		return;
-	sock_release(berth_greeting_end(tcp->greeting));
-	kfree(tcp->greeting);
-	tcp->greeting = NULL;
 	kfree(tcp->iw_pd);
 	tcp->iw_pd = NULL;
 }
@@ -121,7 +116,8 @@ static void failed(struct berth_tcp *tcp, int status, const struct berth_mpa_fra
 	tcp->state = BERTH_TCP_IDLE;
 	tell(tcp, IW_CM_EVENT_CONNECT_REPLY, status, frame ? tcp->greeting : NULL, frame);
 	forget_cm_id(tcp);
-	abandon(tcp);
+	berth_dial_abandon(tcp);
+	free_request(tcp);
 }
 
 /*
@@ -313,8 +309,7 @@ static int establish(struct berth_tcp *tcp, const struct berth_mpa_frame *reply)
 	berth_greeting_end(tcp->greeting);
 	kfree(tcp->greeting);
 	tcp->greeting = NULL;
-	kfree(tcp->iw_pd);
-	tcp->iw_pd = NULL;
+	free_request(tcp);
 	tcp->state = BERTH_TCP_UP;
 	berth_conn_attach(conn, tcp);
 	return 0;

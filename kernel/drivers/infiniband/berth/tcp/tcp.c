@@ -210,6 +210,10 @@ static void idle(struct berth_qp *qp)
 {
 	unsigned long wait = berth_tcp_patience(&qp->sq);
 
+	/* TCP sends a SYN that was lost again after a second, and after three. */
+	if (wait)
+		wait = max(wait, SILENCE_MIN);
+
 	spin_lock_bh(&qp->sq.lock);
 	if (berth_tcp_idle_step(qp) && wait && !timer_pending(&qp->sq.timer))
 		mod_timer(&qp->sq.timer, jiffies + wait);
