@@ -137,10 +137,9 @@ vm_scripts() {
 
 # One boot for the scripts given. Sets current (the script that ran when the guest died) and ended.
 vm_boot() {
-	local line args=(--quiet --mem "${mem}M" --out "$BUILD/test/out"
+	local line args=(--quiet --no-build --mem "${mem}M" --out "$BUILD/test/out"
 		--timeout "$((300 + 240 * slow * (${BERTH_LONG:-0} ? 15 : 1) * $#))")
 	[[ $flavour == stock ]] || args+=(--debug-kernel)
-	[[ $built != usermodules ]] || args+=(--no-build)
 	current='' ended=''
 	while IFS= read -r line; do
 		case $line in
@@ -184,6 +183,9 @@ vm_tests() {
 	local scripts=() slow=1 mem=2048 free i other odd=() even=()
 	mapfile -t scripts < <(vm_scripts)
 	[[ ${#scripts[@]} -gt 0 ]] || return 0
+	# Before the VMs, which would both do it.
+	[[ $built == usermodules ]] || (build_user && kmod_build "$flavour") ||
+		{ report "FAIL vm/build: see above"; return 0; }
 	[[ $flavour == stock ]] || slow=4 mem=3072
 	rm -rf "$BUILD/test/out"
 	mkdir -p "$BUILD/test/out"
