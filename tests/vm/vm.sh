@@ -182,7 +182,8 @@ keep_logs() {
 # tsc=reliable: on a busy machine the kernel would mistrust the clock and patch its code for that while it runs,
 # which QEMU's threads do not always survive (int3 in sched_clock_cpu). Pages that are not cleared when they are
 # allocated show who reads what he has not written. Tables of five levels and protection keys are nothing that we
-# could break, and an eighth of the time.
+# could break, and an eighth of the time. With cmpxchg16b the kernel's allocator has been seen to come out of an interrupt
+# with flags that were half of an address (a double fault); without it the kernel does the same with interrupts off.
 # shellcheck disable=SC2054
 qemu_args() {
 	local cpu=max,-erms,-fsrm,-la57,-pku,-cx16 clear=

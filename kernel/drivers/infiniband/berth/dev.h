@@ -4,9 +4,9 @@
  *
  * Made by `rdma link add` (link.c), registered and described to the core by dev.c, unregistered by
  * `rdma link delete` or when its netdev goes. The netdev and the network namespace state are held
- * from create until dealloc_driver. A netdev carries one device at most, of whichever type, because rdma_cm finds
- * devices by it; those of a VLAN and of the netdev below are two. All fields are set before registration and constant after it,
- * except where said.
+ * from create until dealloc_driver. A netdev carries one device at most, of whichever type, because
+ * rdma_cm finds devices by it; those of a VLAN and of the netdev below are two. All fields are set before
+ * registration and constant after it, except where said.
  */
 #ifndef BERTH_DEV_H
 #define BERTH_DEV_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Links: of type berth (RoCEv2) or berth_iw (iWARP), made on request over a netdev, deleted on request by the core or when the netdev goes away
- * or changes its network namespace.
+ * Links: of type berth (RoCEv2) or berth_iw (iWARP), made on request over a netdev, deleted on request by
+ * the core or when the netdev goes away or changes its network namespace.
  *
  * newlink runs in process context without rtnl; link_mutex makes "not there yet, so add it" one step.
  * The notifier runs under rtnl and never unregisters by itself: that waits for users, and is queued.

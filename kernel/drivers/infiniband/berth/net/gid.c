@@ -29,6 +29,12 @@ struct net_device *berth_gid_core_netdev(struct net_device *ndev)
 	return is_vlan_dev(ndev) ? vlan_dev_real_dev(ndev) : ndev;
 }
 
+/* Is this a link whose table the core fills with more than its own? iWARP has no table of that kind. */
+static bool is_mixed(const struct berth_dev *dev)
+{
+	return is_vlan_dev(dev->ndev) && !dev->iw;
+}
+
 /* The netdev of an entry that has to go, held; NULL: empty, or ours. */
 static struct net_device *foreign_netdev(struct berth_dev *dev, unsigned int index)
 {
@@ -57,7 +63,7 @@ void berth_gid_prune(struct berth_dev *dev)
 {
 	unsigned int i;
 
-	if (!is_vlan_dev(dev->ndev) || dev->iw)
+	if (!is_mixed(dev))
 		return;
 	for (i = 0; i < BERTH_GID_TABLE_LEN; i++) {
 		struct net_device *ndev = foreign_netdev(dev, i);
@@ -98,7 +104,7 @@ void berth_gid_init(struct berth_dev *dev)
 {
 	INIT_WORK(&dev->gid_work, prune_work);
 	INIT_IB_EVENT_HANDLER(&dev->gid_handler, &dev->ib, gid_event);
-	if (is_vlan_dev(dev->ndev) && !dev->iw)
+	if (is_mixed(dev))
 		ib_register_event_handler(&dev->gid_handler);
 }
 
@@ -110,7 +116,7 @@ void berth_gid_init(struct berth_dev *dev)
  */
 void berth_gid_fini(struct berth_dev *dev)
 {
-	if (is_vlan_dev(dev->ndev))
+	if (is_mixed(dev))
 		ib_unregister_event_handler(&dev->gid_handler);
 	cancel_work_sync(&dev->gid_work);
 }

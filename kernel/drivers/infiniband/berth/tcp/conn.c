@@ -11,7 +11,6 @@
 #include <net/sock.h>
 #include <net/tcp.h>
 #include "../obj/qp_state.h"
-#include "../op/source.h"
 #include "conn.h"
 
 /*
@@ -214,22 +213,6 @@ int berth_conn_make_iw(struct berth_conn *conn, bool greet)
 	return 0;
 }
 
-/* berth_parts.freed, of a connection that a QP has. */
-static void freed(void *owner)
-{
-	struct berth_conn *conn = owner;
-	struct berth_qp *qp = conn->qp;
-	bool later = true;
-
-	if (spin_trylock(&qp->sq.lock)) {
-		berth_tcp_freed(conn);
-		later = conn->parts->starved || READ_ONCE(qp->failed) || berth_req_is_awaited(&qp->sq);
-		spin_unlock(&qp->sq.lock);
-	}
-	if (later)
-		mod_delayed_work(berth_qp_wq, &qp->tcp->run_work, 0);
-}
-
 /**
  * berth_conn_get - the connection of a QP
  * @tcp: of the QP
@@ -276,7 +259,7 @@ void berth_conn_attach(struct berth_conn *conn, struct berth_tcp *tcp)
 	lock_sock(sk);
 	conn->qp = tcp->qp;
 	if (conn->parts)
-		berth_parts_own(conn->parts, conn, freed, tcp->qp->sq.next);
+		berth_parts_own(conn->parts, conn->qp, &tcp->run_work, berth_tcp_freed, conn);
 	conn->old = berth_hook_set(sk, &hook, conn);
 	sk->sk_allocation = GFP_ATOMIC;
 	release_sock(sk);

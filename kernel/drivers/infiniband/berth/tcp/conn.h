@@ -223,7 +223,7 @@ int berth_tcp_response_payload(struct berth_conn *conn, const struct berth_ddp *
 int berth_tcp_response_end(struct berth_conn *conn, const struct berth_ddp *seg);
 void berth_tcp_unready(struct berth_conn *conn);
 void berth_tcp_fail_pending(struct berth_conn *conn);
-void berth_tcp_freed(struct berth_conn *conn);
+void berth_tcp_freed(void *owner);
 
 /* recv.c */
 void berth_tcp_receive(struct berth_conn *conn);

@@ -2,6 +2,7 @@
 /* Batches on their way, see part.h. */
 #include <linux/module.h>
 #include <linux/slab.h>
+#include "../op/source.h"
 #include "part.h"
 
 /**
@@ -35,20 +36,24 @@ void berth_parts_put(struct berth_parts *p)
 }
 
 /**
- * berth_parts_own - begin to tell somebody of what was freed
+ * berth_parts_own - begin to complete what was freed
  * @p: parts, none under way
- * @owner: who
- * @freed: told by; may only try locks that are taken around berth_parts.lock
- * @counter: number of the first WQE
+ * @qp: whose WQEs they carry
+ * @work: of the QP, in berth_qp_wq: runs when it may go on
+ * @complete: completes the WQEs before p->counter, with sq.lock held
+ * @owner: its argument
  *
  * Context: process.
  */
-void berth_parts_own(struct berth_parts *p, void *owner, void (*freed)(void *owner), u32 counter)
+void berth_parts_own(struct berth_parts *p, struct berth_qp *qp, struct delayed_work *work,
+		     void (*complete)(void *owner), void *owner)
 {
 	spin_lock_bh(&p->lock);
+	p->qp = qp;
+	p->work = work;
+	p->complete = complete;
 	p->owner = owner;
-	p->freed = freed;
-	p->counter = counter;
+	p->counter = qp->sq.next;
 	spin_unlock_bh(&p->lock);
 }
 
@@ -56,7 +61,7 @@ void berth_parts_own(struct berth_parts *p, void *owner, void (*freed)(void *own
 void berth_parts_disown(struct berth_parts *p)
 {
 	spin_lock_bh(&p->lock);
-	p->owner = NULL;
+	p->qp = NULL;
 	spin_unlock_bh(&p->lock);
 }
 
@@ -75,6 +80,21 @@ static void reap(struct berth_parts *p)
 	}
 }
 
+/* Bytes are free, or there is room for a part. p->lock held. */
+static void freed(struct berth_parts *p)
+{
+	struct berth_sq *sq = &p->qp->sq;
+	bool later = true;
+
+	if (spin_trylock(&sq->lock)) {
+		p->complete(p->owner);
+		later = p->starved || READ_ONCE(p->qp->failed) || berth_req_is_awaited(sq);
+		spin_unlock(&sq->lock);
+	}
+	if (later)
+		mod_delayed_work(berth_qp_wq, p->work, 0);
+}
+
 /* ubuf_info_ops.complete, whenever TCP drops a reference. */
 static void part_put(struct sk_buff *skb, struct ubuf_info *ubuf, bool success)
 {
@@ -86,8 +106,8 @@ static void part_put(struct sk_buff *skb, struct ubuf_info *ubuf, bool success)
 	spin_lock_bh(&p->lock);
 	part->done = true;
 	reap(p);
-	if (p->owner)
-		p->freed(p->owner);
+	if (p->qp)
+		freed(p);
 	spin_unlock_bh(&p->lock);
 	berth_parts_put(p);
 }
@@ -98,7 +118,7 @@ static const struct ubuf_info_ops part_ops = { .complete = part_put };
  * berth_parts_begin - begin a part, unless one is being filled
  * @p: parts, the socket's lock held
  *
- * Return: whether p->filling is one; else too many are under way, and @freed will be called.
+ * Return: whether p->filling is one; else too many are under way, and the QP's work will come.
  */
 bool berth_parts_begin(struct berth_parts *p)
 {

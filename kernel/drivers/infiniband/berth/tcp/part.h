@@ -7,8 +7,8 @@
  * A part refers to struct berth_parts, which may outlive the QP and holds the module.
  *
  * Locks: the socket's lock, berth_parts.lock, sq.lock. Whoever drops the last reference of a part may hold
- * anything, also sq.lock of another QP when a queueing discipline discards its packets: @freed may
- * only try sq.lock.
+ * anything, also sq.lock of another QP when a queueing discipline discards its packets: sq.lock is only
+ * tried then, and the QP's work does the rest.
  */
 #ifndef BERTH_TCP_PART_H
 #define BERTH_TCP_PART_H
@@ -17,6 +17,9 @@
 #include <linux/refcount.h>
 #include <linux/skbuff.h>
 #include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+struct berth_qp;
 
 /* Parts that TCP may refer to at the same time. */
 #define BERTH_PARTS	64
@@ -36,8 +39,10 @@ struct berth_parts {
 	struct berth_part *filling;	/* or NULL; under the socket's lock */
 
 	spinlock_t lock;		/* what follows */
-	void (*freed)(void *owner);	/* more was freed, or room was made; the lock is held */
-	void *owner;			/* NULL: the QP has let go of the socket */
+	struct berth_qp *qp;		/* NULL: it has let go of the socket */
+	struct delayed_work *work;	/* the QP's, which goes on */
+	void (*complete)(void *owner);	/* completes what comes before counter; sq.lock held */
+	void *owner;			/* argument of complete */
 	u32 counter;			/* WQEs before it have been sent, and nothing refers to them */
 	bool starved;			/* the owner waits for a part */
 	u32 first, count;		/* under way, oldest first; and the one being filled */
@@ -45,7 +50,8 @@ struct berth_parts {
 };
 
 struct berth_parts *berth_parts_alloc(void);
-void berth_parts_own(struct berth_parts *p, void *owner, void (*freed)(void *owner), u32 counter);
+void berth_parts_own(struct berth_parts *p, struct berth_qp *qp, struct delayed_work *work,
+		     void (*complete)(void *owner), void *owner);
 void berth_parts_disown(struct berth_parts *p);
 void berth_parts_put(struct berth_parts *p);
 bool berth_parts_begin(struct berth_parts *p);

@@ -33,12 +33,13 @@ static void complete_before(struct berth_conn *conn, u32 counter)
 
 /**
  * berth_tcp_freed - SENDs and WRITEs of an iWARP connection are complete when their bytes are free
- * @conn: iWARP connection, sq.lock held
+ * @owner: struct berth_conn of iWARP, sq.lock held
  *
- * What is behind a READ waits for its answer.
+ * berth_parts.complete. What is behind a READ waits for its answer.
  */
-void berth_tcp_freed(struct berth_conn *conn)
+void berth_tcp_freed(void *owner)
 {
+	struct berth_conn *conn = owner;
 	u32 counter = READ_ONCE(conn->parts->counter), i;
 	const struct berth_tcp_expect *e;
 

@@ -12,11 +12,12 @@
 #include "stream.h"
 
 /*
- * SENDs whose bytes are free are complete. sq.lock held. Those that TCP has forgotten because the connection was
- * reset were not delivered.
+ * berth_parts.complete: SENDs whose bytes are free are complete. sq.lock held. Those that TCP has forgotten because
+ * the connection was reset were not delivered.
  */
-static void complete_freed(struct berth_socket *s)
+void berth_stream_freed(void *owner)
 {
+	struct berth_socket *s = owner;
 	const u32 counter = READ_ONCE(s->parts->counter);
 	struct berth_qp *qp = s->qp;
 	struct berth_sq *sq = &qp->sq;
@@ -25,22 +26,6 @@ static void complete_freed(struct berth_socket *s)
 		return;
 	while ((s32)(counter - sq->tail) > 0 && sq->tail != sq->head && !READ_ONCE(qp->failed))
 		berth_sq_complete(qp, IB_WC_SUCCESS);
-}
-
-/* berth_parts.freed, of a socket that a QP has. */
-void berth_stream_freed(void *owner)
-{
-	struct berth_socket *s = owner;
-	struct berth_qp *qp = s->qp;
-	bool later = true;
-
-	if (spin_trylock(&qp->sq.lock)) {
-		complete_freed(s);
-		later = s->parts->starved || READ_ONCE(qp->failed) || berth_req_is_awaited(&qp->sq);
-		spin_unlock(&qp->sq.lock);
-	}
-	if (later)
-		mod_delayed_work(berth_qp_wq, &qp->stream->run_work, 0);
 }
 
 /* Some of a WQE's bytes into the batch. Returns what that cost, 0: nothing may be sent now. */
@@ -87,7 +72,7 @@ static u32 fill(struct berth_socket *s)
 	if (!berth_parts_begin(parts))
 		return 0;
 	spin_lock(&sq->lock);
-	complete_freed(s);
+	berth_stream_freed(s);
 	do {
 		cost = berth_batch_room(&s->batch) ? step(s) : 0;
 		used += cost;

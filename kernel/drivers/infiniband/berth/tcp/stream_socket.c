@@ -207,7 +207,7 @@ static int adopt(struct berth_socket *s, struct berth_qp *qp)
 	err = check(sk);
 	if (!err) {
 		s->qp = qp;
-		berth_parts_own(s->parts, s, berth_stream_freed, qp->sq.next);
+		berth_parts_own(s->parts, qp, &qp->stream->run_work, berth_stream_freed, s);
 		s->old = berth_hook_set(sk, &hook, s);
 		s->old_allocation = sk->sk_allocation;
 		sk->sk_allocation = GFP_ATOMIC;
