@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 # Runs in the guest: the scripts named on the command line, one after the other, under the protocol of
 # docs/testing.md. Writes to stdout, for tests/vm/test.sh on the host:
-#   BEGIN script | PASS script: case (seconds) | FAIL script: case: why | SKIP script: case: why | LOG text | END
+#   BEGIN script seconds | PASS script: case (seconds) | FAIL script: case: why | SKIP script: case: why | LOG text | END
 # After each script: what it left running is killed, the devices are there again, and the kernel's log is looked
 # at; on the debug kernel kmemleak is, after every few. A script's whole output is /out/SCRIPT.log.
 set -uo pipefail
@@ -150,9 +150,9 @@ one() {
 	local script=$1 name=${1##*/} limit rc=0 before=$EPOCHREALTIME
 	name=${name%.sh}
 	told=0 failed=0 last=$EPOCHREALTIME
-	echo "BEGIN $name"
 	limit=$(sed -n 's/^# timeout: \([0-9]*\).*/\1/p' "$script" | head -n1)
 	limit=$((${limit:-120} * ${BERTH_SLOW:-1} * (${BERTH_LONG:-0} ? 15 : 1)))
+	echo "BEGIN $name $limit"
 	: >"/out/$name.log"
 	echo "berth-suite: begin $name" >/dev/kmsg
 	run_script "$script" "$name" "$limit" || rc=$?
@@ -184,6 +184,8 @@ few_providers() {
 all_providers() { umount /etc/libibverbs.d; }
 
 if [[ -e $KMEMLEAK ]]; then
+	# Its own thread would scan every ten minutes.
+	echo scan=off >$KMEMLEAK
 	echo scan >$KMEMLEAK
 	echo clear >$KMEMLEAK
 fi

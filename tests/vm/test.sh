@@ -135,22 +135,31 @@ vm_scripts() {
 	done
 }
 
-# One boot for the scripts given. Sets current (the script that ran when the guest died) and ended.
+# One boot for the scripts given. Sets current (the script that ran when the guest died) and ended. A guest that says
+# nothing for longer than its script may take, and as long again as a boot or a scan for leaks, is ended.
 vm_boot() {
-	local line args=(--quiet --no-build --mem "${mem}M" --out "$BUILD/test/out"
+	local line vm from rc=0 patience=$((300 * slow)) args=(--quiet --no-build --mem "${mem}M" --out "$BUILD/test/out"
 		--timeout "$((300 + 240 * slow * (${BERTH_LONG:-0} ? 15 : 1) * $#))")
 	[[ $flavour == stock ]] || args+=(--debug-kernel)
 	current='' ended=''
-	while IFS= read -r line; do
+	exec {from}< <(BERTH_SLOW=$slow BERTH_VM_LOGS=$logs exec bash "$VMDIR/vm.sh" "${args[@]}" -- bash "$VMDIR/suite.sh" "$@" \
+		</dev/null 2>"$logs/vm.err")
+	vm=$!
+	while :; do
+		IFS= read -r -t "$patience" -u "$from" line || { rc=$?; break; }
 		case $line in
-		'BEGIN '*)	current=${line#BEGIN } ;;
+		'BEGIN '*)	read -r _ current patience <<<"$line"
+				patience=$((patience + 300 * slow)) ;;
 		'PASS '*|'FAIL '*|'SKIP '*) report "${line%% *} vm/${line#* }" ;;
 		END)		ended=1 ;;
 		# Two lanes may have something to say at the same time.
 		*)		printf '    %s\n' "${current:+$current: }${line#LOG }" ;;
 		esac
-	done < <(BERTH_SLOW=$slow BERTH_VM_LOGS=$logs bash "$VMDIR/vm.sh" "${args[@]}" -- bash "$VMDIR/suite.sh" "$@" \
-		</dev/null 2>"$logs/vm.err" || sed 's/^/LOG /' "$logs/vm.err")
+	done
+	# More than 128 is a timeout, else it is the end.
+	((rc <= 128)) || { kill "$vm"; echo "    ${current:+$current: }the VM was ended after $patience s of silence"; }
+	exec {from}<&-
+	wait "$vm" || sed 's/^/    /' "$logs/vm.err"
 }
 
 # lane NUMBER SCRIPT...: a guest that dies takes only the script that killed it along: the others run after
