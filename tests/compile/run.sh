@@ -22,15 +22,16 @@ command -v "$cc" >/dev/null || { echo "tests/compile: no compiler $cc (set KCC)"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# compile NAME [MAKE ARGUMENTS]: one file as kbuild compiles it; the output is left in $work/NAME.log.
+# compile DIR NAMES [MAKE ARGUMENTS]: files as kbuild compiles them, all at once, as kbuild's own start takes longest.
+# Leaves DIR/NAME.o of what compiles, and the output in DIR/log.
 compile() {
-	local name=$1 dir=$work/$1
-	shift
-	rm -rf "$dir"
+	local dir=$work/$1 names=$2 name
+	shift 2
 	mkdir -p "$dir"
-	cp "$here/$name.c" "$dir/"
-	printf 'obj-m := %s.o\nccflags-y := -I%s/include\n' "$name" "$top" >"$dir/Kbuild"
-	make -C "$kdir" M="$dir" CC="$cc" "$@" "$name.o" >"$work/$name.log" 2>&1
+	for name in $names; do cp "$here/$name.c" "$dir/"; done
+	printf 'obj-m := %s\nccflags-y := -I%s/include\n' "$(printf '%s.o ' $names)" "$top" >"$dir/Kbuild"
+	# shellcheck disable=SC2046
+	make -k -C "$kdir" M="$dir" CC="$cc" "$@" $(printf '%s.o ' $names) >"$dir/log" 2>&1 || true
 }
 
 verdict() {
@@ -43,43 +44,42 @@ verdict() {
 	fi
 }
 
-must_compile() {
-	local what=$1 name=$2
-	shift 2
-	if compile "$name" "$@"; then
-		verdict "$what"
+what_it_said() { grep "$2" "$work/$1/log" | tail -n 5 | tr '\n' ' '; }
+
+# compiles DIR NAME [WHAT]
+compiles() {
+	if [[ -e $work/$1/$2.o ]]; then
+		verdict "${3:-$2}"
 	else
-		verdict "$what" "$(tail -n 5 "$work/$name.log" | tr '\n' ' ')"
+		verdict "${3:-$2}" "it does not compile: $(what_it_said "$1" "$2")"
 	fi
 }
 
-# must_fail NAME REASON [MAKE ARGUMENTS]: the log has to hold REASON, for this file's own line.
-must_fail() {
-	local name=$1 reason=$2
-	shift 2
-	if compile "$name" "$@"; then
-		verdict "$name" "it compiles"
-	elif grep -Eq "/$name\.c:[0-9:]+ .*$reason" "$work/$name.log"; then
-		verdict "$name"
+# fails DIR NAME REASON: the log has to hold REASON, for this file's own line.
+fails() {
+	if [[ -e $work/$1/$2.o ]]; then
+		verdict "$2" "it compiles"
+	elif grep -Eq "/$2\.c:[0-9:]+ .*$3" "$work/$1/log"; then
+		verdict "$2"
 	else
-		verdict "$name" "it fails for another reason: $(tail -n 5 "$work/$name.log" | tr '\n' ' ')"
+		verdict "$2" "it fails for another reason: $(what_it_said "$1" "$2")"
 	fi
 }
 
-sparse=(C=2 CF=-Wsparse-error)
-
-must_compile control control
-must_fail gcc_page 'error: incompatible type for argument 1 of .berth_chunk_offset'
-must_fail gcc_integer 'error: incompatible type for argument 1 of .berth_chunk_offset'
-must_fail gcc_cast 'error: cannot convert to a pointer type'
+compile gcc 'control gcc_page gcc_integer gcc_cast sparse_integer sparse_pointer sparse_forge'
+compiles gcc control
+fails gcc gcc_page 'error: incompatible type for argument 1 of .berth_chunk_offset'
+fails gcc gcc_integer 'error: incompatible type for argument 1 of .berth_chunk_offset'
+fails gcc gcc_cast 'error: cannot convert to a pointer type'
 if command -v sparse >/dev/null; then
-	must_compile control_sparse control "${sparse[@]}"
+	compile sparse 'control sparse_integer sparse_pointer sparse_forge' C=1 CF=-Wsparse-error
+	compiles sparse control control_sparse
 	for name in sparse_integer sparse_pointer sparse_forge; do
-		must_compile "${name}_gcc" "$name"
+		compiles gcc "$name" "${name}_gcc"
 	done
-	must_fail sparse_integer 'error: cast from restricted netmem_ref' "${sparse[@]}"
-	must_fail sparse_pointer 'error: cast from restricted netmem_ref' "${sparse[@]}"
-	must_fail sparse_forge 'error: cast to restricted netmem_ref' "${sparse[@]}"
+	fails sparse sparse_integer 'error: cast from restricted netmem_ref'
+	fails sparse sparse_pointer 'error: cast from restricted netmem_ref'
+	fails sparse sparse_forge 'error: cast to restricted netmem_ref'
 else
 	echo "SKIP compile/sparse: sparse is not installed"
 fi

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
-# Links of type berth_iw: librdmacm's programs between network namespaces and on one device, with each other and with siw (where the kernel has it) as either side; connections that are refused, killed, and lost to a
+# Links of type berth_iw: librdmacm's programs and perftest -R between network namespaces and on one device, with each
+# other and with siw (where the kernel has it) as either side; connections that are refused, killed, and lost to a
 # link that is deleted. Runs in the guest.
 # timeout: 300
 set -uo pipefail
@@ -34,17 +35,23 @@ fi
 
 # ---- programs: rping, rstream and riostream compare what comes ----
 programs() {
-	local name=$1
+	local name=$1 tool
 	cm_pair "$name/rping" rping -s -a $four -C 20 -V -- rping -c -a $four -C 20 -V
 	cm_pair "$name/rping/ipv6" rping -s -a $six -C 5 -V -S 4000 -- rping -c -a $six -C 5 -V -S 4000
 	cm_pair "$name/rping/any" rping -s -C 5 -V -- rping -c -a $four -C 5 -V
 	cm_pair "$name/ucmatose" ucmatose -b $four -c 5 -C 20 -- ucmatose -s $four -c 5 -C 20
 	cm_pair "$name/rdma_server" rdma_server -s $four -- rdma_client -s $four
 	cm_pair "$name/rstream" rstream -b $four -S 4096 -C 100 -T v -- rstream -s $four -S 4096 -C 100 -T v
+	for tool in ib_write_bw ib_write_lat ib_read_bw ib_read_lat ib_send_bw ib_send_lat; do
+		cm_pair "$name/$tool" $tool -R -F -n 50 -- $tool -R -F -n 50 $four
+	done
+	cm_pair "$name/ib_write_bw/16" ib_write_bw -R -F -q 16 -n 50 -s 65536 -- ib_write_bw -R -F -q 16 -n 50 -s 65536 $four
 }
 programs iwarp
+cm_pair iwarp/ib_send_bw/all ib_send_bw -R -F -a -n 10 -- ib_send_bw -R -F -a -n 10 $four
 CLIENT_NS=ta cm_pair iwarp/one_device/rping rping -s -a $four -C 5 -V -- rping -c -a $four -C 5 -V
 CLIENT_NS=ta cm_pair iwarp/one_device/any rping -s -C 5 -V -- rping -c -a $four -C 5 -V
+CLIENT_NS=ta cm_pair iwarp/one_device/ib_write_bw ib_write_bw -R -F -n 50 -- ib_write_bw -R -F -n 50 $four
 
 # ---- over a wire that loses and reorders ----
 bad_wire loss 1% && cm_pair iwarp/loss/rping rping -s -a $four -C 100 -V -S 60000 -- rping -c -a $four -C 100 -V -S 60000

@@ -184,8 +184,6 @@ few_providers() {
 all_providers() { umount /etc/libibverbs.d; }
 
 if [[ -e $KMEMLEAK ]]; then
-	# Its own thread would scan every ten minutes.
-	echo scan=off >$KMEMLEAK
 	echo scan >$KMEMLEAK
 	echo clear >$KMEMLEAK
 fi

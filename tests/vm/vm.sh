@@ -162,7 +162,8 @@ make_work() {
 	[[ -z $bar ]] && bar=$work/bar
 	truncate -s "$BAR_SIZE" "$bar" || die "cannot create $bar of $((BAR_SIZE >> 20)) MiB"
 	[[ -z $out ]] || { mkdir -p "$out" && out=$(cd "$out" && pwd -P); } || die "cannot create --out $out"
-	mkfifo "$work/out" "$work/err"
+	mkfifo "$work/out" "$work/err" "$work/nothing"
+	exec {nothing}<>"$work/nothing"
 }
 
 cleanup() {
@@ -172,6 +173,9 @@ cleanup() {
 	[[ -z ${work:-} ]] || { keep_logs; rm -rf "$work"; }
 	exit $rc
 }
+
+# pause SECONDS: without a process, which is what costs where nothing else happens.
+pause() { read -r -t "$1" -u "$nothing" || true; }
 
 keep_logs() {
 	mkdir -p "$LOGS"
@@ -256,7 +260,7 @@ boot() {
 			[[ $accel != kvm ]] || ((SECONDS - started < 20)) || { stop_qemu; return 3; }
 		fi
 		((SECONDS - started < timeout)) || { stop_qemu; return 124; }
-		sleep 0.1
+		pause 0.1
 	done
 	wait "$qemu" || { sed 's/^/qemu: /' "$work/qemu.err" >&2; }
 	qemu=
@@ -270,7 +274,7 @@ stop_qemu() {
 	kill "$qemu" 2>/dev/null || true
 	for ((i = 0; i < 20; i++)); do
 		kill -0 "$qemu" 2>/dev/null || break
-		sleep 0.1
+		pause 0.1
 	done
 	kill -9 "$qemu" 2>/dev/null || true
 	wait "$qemu" 2>/dev/null || true

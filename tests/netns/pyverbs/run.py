@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 """Runs rdma-core's pyverbs suite, and twins of ours of some of its tests, in the protocol of docs/testing.md.
 
-    run.py --suite DIR --dev NAME --label LABEL [--only PATTERN]... [--skips FILE]
+    run.py --suite DIR --dev NAME --label LABEL [--only PATTERN]... [--without PATTERN]... [--skips FILE]
 
 DIR holds the suite as Debian's python3-pyverbs ships it, unpacked, in DIR/tests. A line is printed for every test
 that passed or failed; a test that skips itself fails, unless FILE expects it: those are counted in one line.
@@ -142,6 +142,7 @@ def main():
     p.add_argument('--suite', required=True)
     p.add_argument('--label', required=True)
     p.add_argument('--only', action='append')
+    p.add_argument('--without', action='append', default=[])
     p.add_argument('--at-least', type=int, default=1)
     p.add_argument('--all-needed', action='store_true')
     p.add_argument('--skips', default=os.path.join(os.path.dirname(__file__), '../70-pyverbs.skips'))
@@ -152,7 +153,9 @@ def main():
     result = Protocol(args.label, skips)
     began = time.monotonic()
     for test in load(args.suite):
-        if not args.only or any(fnmatch.fnmatchcase(result.name(test), o) for o in args.only):
+        name = result.name(test)
+        if ((not args.only or any(fnmatch.fnmatchcase(name, o) for o in args.only)) and
+                not any(fnmatch.fnmatchcase(name, w) for w in args.without)):
             test(result)
     print(f'{result.passed} passed, {result.failed} failed, {result.skipped} skipped as expected, '
           f'{time.monotonic() - began:.1f} s')

@@ -178,6 +178,7 @@ struct berth_tcp {
 	struct berth_greeting *greeting;	/* CONNECTING, GREETED: with whom */
 	u32 attempts;
 	unsigned long give_up;		/* jiffies: this attempt has failed */
+	unsigned long dial_at;		/* jiffies: the next attempt may begin */
 
 	/* Of links of type berth_iw (iw_cm.c), under mutex, too. */
 	struct iw_cm_id *cm_id;		/* referenced, from the first attempt until CLOSE was told */

@@ -29,6 +29,14 @@
 /* For TCP's handshake and the peer's reply. */
 #define CONNECT_TIME	(10 * HZ)
 
+/*
+ * A port where nobody listens is asked again, for so long: a server that takes a connection at a time is between two of
+ * them for a moment. Of RoCE's manager it would hear then, as its requests are repeated.
+ */
+#define REFUSED_TIME	HZ
+#define PAUSE_MIN	msecs_to_jiffies(10)
+#define PAUSE_MAX	msecs_to_jiffies(200)
+
 /* Until a peer that owes the answer of a READ and is silent is asked: there is no attribute that says. */
 #define TIMEOUT_CODE	17	/* half a second */
 #define RETRIES		7
@@ -158,13 +166,22 @@ static int sockaddr_len(const struct sockaddr_storage *ss)
 	return ss->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 }
 
+/* Also of a socket that was refused: it tells why, and can be used again then. */
+static int call_peer(struct socket *sock, const struct iw_cm_id *cm_id)
+{
+	struct sockaddr_storage remote = cm_id->m_remote_addr;
+	int err = kernel_connect(sock, (struct sockaddr *)&remote, sockaddr_len(&remote), O_NONBLOCK);
+
+	return err == -EINPROGRESS ? 0 : err;
+}
+
 static struct socket *connect_socket(const struct berth_qp *qp, struct iw_cm_id *cm_id)
 {
-	struct sockaddr_storage local = cm_id->m_local_addr, remote = cm_id->m_remote_addr;
+	struct sockaddr_storage local = cm_id->m_local_addr;
 	struct socket *sock;
 	int err;
 
-	if (local.ss_family != remote.ss_family ||
+	if (local.ss_family != cm_id->m_remote_addr.ss_family ||
 	    (local.ss_family != AF_INET && local.ss_family != AF_INET6))
 		return ERR_PTR(-EAFNOSUPPORT);
 	err = sock_create_kern(berth_netns_net(qp->dev->netns), local.ss_family, SOCK_STREAM, IPPROTO_TCP,
@@ -176,8 +193,8 @@ static struct socket *connect_socket(const struct berth_qp *qp, struct iw_cm_id 
 		ip_sock_set_tos(sock->sk, cm_id->tos);
 	err = kernel_bind(sock, (struct sockaddr *)&local, sockaddr_len(&local));
 	if (!err)
-		err = kernel_connect(sock, (struct sockaddr *)&remote, sockaddr_len(&remote), O_NONBLOCK);
-	if (err && err != -EINPROGRESS) {
+		err = call_peer(sock, cm_id);
+	if (err) {
 		sock_release(sock);
 		return ERR_PTR(err);
 	}
@@ -222,6 +239,7 @@ static int begin(struct berth_qp *qp, struct iw_cm_id *cm_id, const struct iw_cm
 	tcp->greeting = g;
 	tcp->state = BERTH_TCP_CONNECTING;
 	tcp->give_up = jiffies + CONNECT_TIME;
+	tcp->attempts = 0;
 	berth_greeting_begin(g, sock, &tcp->work);
 	mod_delayed_work(berth_tcp_wq, &tcp->work, 0);
 	return 0;
@@ -266,26 +284,55 @@ int berth_iw_connect(struct iw_cm_id *cm_id, struct iw_cm_conn_param *param)
 	return err;
 }
 
-static void connecting(struct berth_tcp *tcp)
+static void no_connection(struct berth_tcp *tcp, int err)
 {
-	struct sock *sk = tcp->greeting->sock->sk;
+	const unsigned long pause = min_t(unsigned long, PAUSE_MIN << min(tcp->attempts, 10U), PAUSE_MAX);
+
+	if (err != -ECONNREFUSED || time_after(jiffies + pause, tcp->give_up - CONNECT_TIME + REFUSED_TIME)) {
+		failed(tcp, err ?: -ECONNREFUSED, NULL);
+		return;
+	}
+	tcp->attempts++;
+	tcp->state = BERTH_TCP_DIAL;
+	tcp->dial_at = jiffies + pause;
+	mod_delayed_work(berth_tcp_wq, &tcp->work, pause);
+}
+
+static void dial_again(struct berth_tcp *tcp)
+{
 	int err;
 
-	switch (READ_ONCE(sk->sk_state)) {
+	/* The socket also runs us when it is made new. */
+	if (time_before(jiffies, tcp->dial_at)) {
+		mod_delayed_work(berth_tcp_wq, &tcp->work, tcp->dial_at - jiffies);
+		return;
+	}
+	err = call_peer(tcp->greeting->sock, tcp->cm_id);
+	if (err)
+		no_connection(tcp, err);
+	else
+		tcp->state = BERTH_TCP_CONNECTING;
+}
+
+static void connecting(struct berth_tcp *tcp)
+{
+	struct socket *sock = tcp->greeting->sock;
+	int err;
+
+	switch (READ_ONCE(sock->sk->sk_state)) {
 	case TCP_SYN_SENT:
 	case TCP_SYN_RECV:
 		return;
 	case TCP_ESTABLISHED:
 		err = berth_greeting_send(tcp->greeting, &tcp->iw_frame, tcp->iw_pd);
-		break;
+		if (err)
+			failed(tcp, err, NULL);
+		else
+			tcp->state = BERTH_TCP_GREETED;
+		return;
 	default:
-		err = -READ_ONCE(sk->sk_err) ?: -ECONNREFUSED;
-		break;
+		no_connection(tcp, call_peer(sock, tcp->cm_id));
 	}
-	if (err)
-		failed(tcp, err, NULL);
-	else
-		tcp->state = BERTH_TCP_GREETED;
 }
 
 static int establish(struct berth_tcp *tcp, const struct berth_mpa_frame *reply)
@@ -354,6 +401,8 @@ void berth_iw_work(struct work_struct *work)
 		berth_dial_hang_up(tcp);
 	else if (tcp->greeting && dead)
 		failed(tcp, -ECONNABORTED, NULL);
+	else if (tcp->state == BERTH_TCP_DIAL)
+		dial_again(tcp);
 	else if (tcp->state == BERTH_TCP_CONNECTING)
 		connecting(tcp);
 	else if (tcp->state == BERTH_TCP_GREETED)
