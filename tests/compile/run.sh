@@ -24,13 +24,13 @@ trap 'rm -rf "$work"' EXIT
 
 # compile DIR NAMES [MAKE ARGUMENTS]: files as kbuild compiles them, all at once, as kbuild's own start takes longest.
 # Leaves DIR/NAME.o of what compiles, and the output in DIR/log.
+# shellcheck disable=SC2046,SC2086
 compile() {
 	local dir=$work/$1 names=$2 name
 	shift 2
 	mkdir -p "$dir"
 	for name in $names; do cp "$here/$name.c" "$dir/"; done
 	printf 'obj-m := %s\nccflags-y := -I%s/include\n' "$(printf '%s.o ' $names)" "$top" >"$dir/Kbuild"
-	# shellcheck disable=SC2046
 	make -k -C "$kdir" M="$dir" CC="$cc" "$@" $(printf '%s.o ' $names) >"$dir/log" 2>&1 || true
 }
 

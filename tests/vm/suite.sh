@@ -189,6 +189,8 @@ if [[ -e $KMEMLEAK ]]; then
 fi
 few_providers
 for script; do
+	# Of several VMs that were given the same scripts each takes the next that none has taken.
+	[[ ! -d /out/taken ]] || mkdir "/out/taken/${script##*/}" 2>/dev/null || continue
 	if [[ $script == */61-* && ${BERTH_FLAVOUR:-stock} == stock ]]; then
 		all_providers
 		one "$script"

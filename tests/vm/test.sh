@@ -162,13 +162,22 @@ vm_boot() {
 	wait "$vm" || sed 's/^/    /' "$logs/vm.err"
 }
 
-# lane NUMBER SCRIPT...: a guest that dies takes only the script that killed it along: the others run after
-# another boot.
+# Sets scripts: those that no VM has taken yet (suite.sh).
+scripts_left() {
+	local s
+	scripts=()
+	while IFS= read -r s; do
+		[[ -d $BUILD/test/out/taken/${s##*/} ]] || scripts+=("$s")
+	done < <(vm_scripts)
+}
+
+# lane NUMBER: a guest that dies takes only the script that killed it along: another boot goes on with the others.
 lane() {
-	local logs=$BUILD/test/vm.$1 i boots=0 current ended scripts=("${@:2}")
+	local logs=$BUILD/test/vm.$1 boots=0 current ended scripts
 	mkdir -p "$logs"
+	scripts_left
 	while [[ ${#scripts[@]} -gt 0 ]]; do
-		echo "booting a VM ($flavour kernel) for ${#scripts[@]} scripts"
+		echo "booting a VM ($flavour kernel)"
 		vm_boot "${scripts[@]}"
 		[[ -z $ended ]] || return 0
 		boots=$((boots + 1))
@@ -179,17 +188,13 @@ lane() {
 		report "FAIL vm/$current: the guest died in it: see $logs/console.log"
 		cp "$logs/console.log" "$BUILD/test/out/$current.console" 2>/dev/null || true
 		((boots < 5)) || { report "FAIL vm/boot: the guest died $boots times, giving up"; return 0; }
-		for i in "${!scripts[@]}"; do
-			[[ ${scripts[i]##*/} != "$current.sh" ]] || break
-		done
-		scripts=("${scripts[@]:i + 1}")
+		scripts_left
 	done
 }
 
-# A VM keeps one of its two processors busy on average, so where there are two and the memory, two VMs take every
-# other script each.
+# A VM keeps little more than one processor busy, so where there are two and the memory, two VMs share the scripts.
 vm_tests() {
-	local scripts=() slow=1 mem=2048 free i other odd=() even=()
+	local scripts slow=1 mem=2048 free other=
 	mapfile -t scripts < <(vm_scripts)
 	[[ ${#scripts[@]} -gt 0 ]] || return 0
 	# Before the VMs, which would both do it.
@@ -197,23 +202,19 @@ vm_tests() {
 		{ report "FAIL vm/build: see above"; return 0; }
 	[[ $flavour == stock ]] || slow=4 mem=3072
 	rm -rf "$BUILD/test/out"
-	mkdir -p "$BUILD/test/out"
+	mkdir -p "$BUILD/test/out/taken"
 	free=$(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)
-	if (($(nproc) < 2 || free < 3 * mem || ${#scripts[@]} < 4)); then
-		lane 0 "${scripts[@]}"
-		return
+	if (($(nproc) > 1 && free > 3 * mem && ${#scripts[@]} > 3)); then
+		set -m
+		lane 1 </dev/null &
+		other=$!
+		set +m
+		background+=("$other")
 	fi
-	for ((i = 0; i < ${#scripts[@]}; i += 2)); do
-		even+=("${scripts[i]}")
-		odd+=("${scripts[@]:i + 1:1}")
-	done
-	set -m
-	lane 1 "${odd[@]}" </dev/null &
-	other=$!
-	set +m
-	background+=("$other")
-	lane 0 "${even[@]}"
-	wait "$other" || true
+	lane 0
+	[[ -z $other ]] || wait "$other" || true
+	scripts_left
+	[[ ${#scripts[@]} -eq 0 ]] || report "FAIL vm/left: no VM has run: ${scripts[*]##*/}"
 }
 
 # What needs no VM, and the packages' test, which mostly waits for the network: with what the VM leaves of the
