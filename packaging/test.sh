@@ -47,8 +47,12 @@ dpkg_options() {
 	path-exclude=/usr/share/doc/*
 	path-exclude=/usr/share/locale/*
 	path-exclude=/usr/share/zoneinfo/*
-	path-exclude=/lib/modules/*/kernel/*
-	path-exclude=/usr/lib/modules/*/kernel/*
+	path-exclude=/lib/modules/*/kernel/drivers/*
+	path-exclude=/lib/modules/*/kernel/fs/*
+	path-exclude=/lib/modules/*/kernel/sound/*
+	path-include=/lib/modules/*/kernel/drivers/infiniband/*
+	path-include=/lib/modules/*/kernel/fs/configfs/*
+	path-include=/lib/modules/*/kernel/drivers/net/dummy.ko*
 	path-exclude=/usr/src/linux-headers-*-common/arch/*
 	path-include=/usr/src/linux-headers-*-common/arch/x86/*
 	EOT

@@ -51,7 +51,7 @@ static void peer_gone(const void *arg, enum gone how)
 		if (t->wire && !vt_is_tcp())
 			CHECK(took >= 33, "gave up after %llu ms: without a retry?",
 			      (unsigned long long)took);
-		err_wait_state(&b.p->a, IBV_QPS_ERR, "state of the requester");
+		vt_expect_state(&b.p->a, IBV_QPS_ERR, "state of the requester");
 	}
 	vt_buf_check(b.dst, 0, b.dst->size, "target without a QP");
 	vt_buf_check(b.src, 0, b.src->size, "source");

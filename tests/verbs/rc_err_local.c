@@ -55,7 +55,7 @@ static void expect_local_error(struct err_bench *b, enum ibv_wr_opcode op, struc
 	wr.wr.rdma.rkey = b->dst->mr->rkey;
 	CHECK_ERRNO(ibv_post_send(b->p->a.qp, &wr, &bad), 0, "ibv_post_send");
 	vt_expect_wc(&b->p->a, b->p->a.scq, 78, IBV_WC_LOC_PROT_ERR, what, NULL);
-	err_wait_state(&b->p->a, IBV_QPS_ERR, "state of the requester");
+	vt_expect_state(&b->p->a, IBV_QPS_ERR, "state of the requester");
 	vt_buf_check(b->src, 0, b->src->size, "local buffer of a refused request");
 }
 

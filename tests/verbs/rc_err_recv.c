@@ -21,8 +21,8 @@ static void expect_recv_error(struct err_bench *b, uint32_t len, struct ibv_sge 
 			    IBV_SEND_SIGNALED), 0, "ibv_post_send");
 	vt_expect_wc(&b->p->b, b->p->b.rcq, 61, there, what, NULL);
 	vt_expect_wc(&b->p->a, b->p->a.scq, 60, here, what, NULL);
-	err_wait_state(&b->p->a, IBV_QPS_ERR, "state of the requester");
-	err_wait_state(&b->p->b, IBV_QPS_ERR, "state of the responder");
+	vt_expect_state(&b->p->a, IBV_QPS_ERR, "state of the requester");
+	vt_expect_state(&b->p->b, IBV_QPS_ERR, "state of the responder");
 }
 
 static void too_small(const void *arg)

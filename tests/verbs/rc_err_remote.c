@@ -52,8 +52,8 @@ static void expect_refused(struct err_bench *b, enum ibv_wr_opcode op, uint64_t 
 
 	CHECK_ERRNO(ibv_post_send(b->p->a.qp, &wr, &bad), 0, "ibv_post_send");
 	vt_expect_wc(&b->p->a, b->p->a.scq, 77, status, what, NULL);
-	err_wait_state(&b->p->a, IBV_QPS_ERR, "state of the requester");
-	err_wait_state(&b->p->b, IBV_QPS_ERR, "state of the responder");
+	vt_expect_state(&b->p->a, IBV_QPS_ERR, "state of the requester");
+	vt_expect_state(&b->p->b, IBV_QPS_ERR, "state of the responder");
 	vt_buf_check(b->dst, 0, b->dst->size, "target of a refused request");
 	vt_buf_check(b->src, 0, b->src->size, "local buffer of a refused request");
 }
@@ -258,7 +258,7 @@ static void invalidate_foreign(const void *arg)
 	CHECK_ERRNO(ibv_post_send(b.p->a.qp, &wr, &bad), 0, "ibv_post_send");
 	vt_poll(b.p->b.rcq, &wc, "receive with a key of another PD");
 	CHECK(wc.status != IBV_WC_SUCCESS, "a key of another PD was invalidated");
-	err_wait_state(&b.p->b, IBV_QPS_ERR, "state of the responder");
+	vt_expect_state(&b.p->b, IBV_QPS_ERR, "state of the responder");
 	CHECK_ERRNO(vt_send(&other->a, 8, IBV_WR_RDMA_WRITE, vt_sge(b.src, 0, 64), b.dst, 0,
 			    IBV_SEND_SIGNALED), 0, "ibv_post_send");
 	vt_expect_wc(&other->a, other->a.scq, 8, IBV_WC_SUCCESS, "WRITE to the region that stays",

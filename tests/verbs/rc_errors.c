@@ -30,15 +30,6 @@ void err_recovered(struct err_bench *b)
 	vt_ping(b->p, src, dst, 5000);
 }
 
-void err_wait_state(struct vt_ep *ep, enum ibv_qp_state state, const char *what)
-{
-	uint64_t end = vt_now_ms() + 5000 * vt_cfg.slow;
-
-	while (vt_ep_state(ep) != state && vt_now_ms() < end)
-		vt_sleep_ms(1);
-	CHECK_EQ(vt_ep_state(ep), state, what);
-}
-
 void err_add(const char *name, vt_fn fn, struct err_arg a, unsigned int seconds)
 {
 	for (int wire = 0; wire <= !!vt_cfg.peer; wire++) {

@@ -27,8 +27,6 @@ struct err_bench err_bench(const struct err_arg *t, const struct vt_opts *o, int
 /** err_recovered() - Reset both ends and prove that they work again. */
 void err_recovered(struct err_bench *b);
 
-/** err_wait_state() - Wait up to 5 s for a QP to get there. */
-void err_wait_state(struct vt_ep *ep, enum ibv_qp_state state, const char *what);
 
 /** err_add() - vt_add() once per path: the name gets "/local" and "/wire". */
 void err_add(const char *name, vt_fn fn, struct err_arg a, unsigned int seconds);

@@ -80,15 +80,6 @@ uint32_t stream_take(struct stream *s, uint64_t wr_id, const char *what)
 	return wc.byte_len;
 }
 
-void stream_expect_state(struct stream *s, enum ibv_qp_state state, const char *what)
-{
-	uint64_t end = vt_now_ms() + 5000 * vt_cfg.slow;
-
-	while (vt_ep_state(&s->ep) != state && vt_now_ms() < end)
-		vt_sleep_ms(10);
-	CHECK_EQ(vt_ep_state(&s->ep), state, what);
-}
-
 /* ---- the other end, in a thread ---- */
 
 struct peer {
@@ -418,7 +409,7 @@ static void reset(const void *arg)
 		}
 	}
 	CHECK(!sending || want == IBV_WC_WR_FLUSH_ERR, "no SEND has failed");
-	stream_expect_state(&s, IBV_QPS_ERR, "state after a reset");
+	vt_expect_state(&s.ep, IBV_QPS_ERR, "state after a reset");
 }
 
 /* Only bytes can be sent, only from memory that is ours, and a receive of nothing is none. */
@@ -451,11 +442,11 @@ static void wrong_requests(const void *arg)
 		CHECK_ERRNO(vt_recv(&s.ep, 1, sge), 0, "ibv_post_recv");
 		vt_net_write(s.peer, 1, SEED, 0, 1);
 		vt_expect_wc(&s.ep, s.ep.rcq, 1, IBV_WC_LOC_LEN_ERR, "a receive of no bytes", NULL);
-		stream_expect_state(&s, IBV_QPS_ERR, "state");
+		vt_expect_state(&s.ep, IBV_QPS_ERR, "state");
 		return;
 	}
 	vt_expect_wc(&s.ep, s.ep.scq, 1, status, "a wrong request", NULL);
-	stream_expect_state(&s, IBV_QPS_ERR, "state");
+	vt_expect_state(&s.ep, IBV_QPS_ERR, "state");
 	/* What went wrong is not the connection's fault: it is back with the descriptor. */
 	stream_await_back(&s);
 	vt_net_write(s.peer, 1000, SEED, 0, 1000);

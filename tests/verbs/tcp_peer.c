@@ -236,15 +236,6 @@ static uint32_t expect_terminate(struct victim *v, const char *what)
 	return error;
 }
 
-static void expect_state(struct victim *v, enum ibv_qp_state state, const char *what)
-{
-	uint64_t end = vt_now_ms() + 5000 * vt_cfg.slow;
-
-	while (vt_ep_state(&v->ep) != state && vt_now_ms() < end)
-		vt_sleep_ms(10);
-	CHECK_EQ(vt_ep_state(&v->ep), state, what);
-}
-
 /* A proper SEND of some bytes arrives. */
 static void prove(struct victim *v, size_t len, size_t piece)
 {
@@ -520,7 +511,7 @@ static void bad(const void *arg)
 		send(v.sock, bytes, n, MSG_NOSIGNAL);
 		expect_end(v.sock, b->name);
 	}
-	expect_state(&v, IBV_QPS_ERR, "state");
+	vt_expect_state(&v.ep, IBV_QPS_ERR, "state");
 	vt_buf_check(v.buf, 0, 1000, b->name);
 	vt_buf_check(v.buf, 3000, SIZE - 3000, b->name);
 }
@@ -558,7 +549,7 @@ static void silent(const void *unused __attribute__((unused)))
 	vt_poll_none(v.ep.scq, 100, "a WRITE that nobody has carried out");
 	close(v.sock);
 	vt_expect_wc(&v.ep, v.ep.scq, 3, IBV_WC_RETRY_EXC_ERR, "a peer that has gone", NULL);
-	expect_state(&v, IBV_QPS_ERR, "state");
+	vt_expect_state(&v.ep, IBV_QPS_ERR, "state");
 }
 
 /* One that does not wait long and has asked for @len bytes. */
@@ -597,7 +588,7 @@ static void vanished(const void *arg)
 		close(v.sock);
 	}
 	vt_expect_wc(&v.ep, v.ep.scq, 3, IBV_WC_RETRY_EXC_ERR, "a peer that has vanished", NULL);
-	expect_state(&v, IBV_QPS_ERR, "state");
+	vt_expect_state(&v.ep, IBV_QPS_ERR, "state");
 	if (mute)
 		close(v.sock);
 }

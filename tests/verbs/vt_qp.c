@@ -230,6 +230,15 @@ enum ibv_qp_state vt_ep_state(struct vt_ep *ep)
 	return a.qp_state;
 }
 
+void vt_expect_state(struct vt_ep *ep, enum ibv_qp_state state, const char *what)
+{
+	uint64_t end = vt_now_ms() + 5000 * vt_cfg.slow;
+
+	while (vt_ep_state(ep) != state && vt_now_ms() < end)
+		vt_sleep_ms(1);
+	CHECK_EQ(vt_ep_state(ep), state, what);
+}
+
 void vt_ep_destroy_qp(struct vt_ep *ep)
 {
 	vt_undefer(ep->qp);

@@ -245,6 +245,8 @@ int vt_ep_to_rtr_raw(struct vt_ep *ep, const struct vt_opts *o, const union ibv_
 int vt_ep_to_rts(struct vt_ep *ep, const struct vt_opts *o);
 int vt_ep_to_state(struct vt_ep *ep, enum ibv_qp_state state);
 enum ibv_qp_state vt_ep_state(struct vt_ep *ep);
+/** vt_expect_state() - Wait up to 5 s for the QP to get there. */
+void vt_expect_state(struct vt_ep *ep, enum ibv_qp_state state, const char *what);
 
 /** vt_ep_destroy_qp() - Destroy the QP now; fails the case when that is refused. */
 void vt_ep_destroy_qp(struct vt_ep *ep);

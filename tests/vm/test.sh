@@ -200,7 +200,7 @@ vm_tests() {
 	# Before the VMs, which would both do it.
 	[[ $built == usermodules ]] || (build_user && kmod_build "$flavour") ||
 		{ report "FAIL vm/build: see above"; return 0; }
-	[[ $flavour == stock ]] || slow=4 mem=3072
+	[[ $flavour == stock ]] || slow=6 mem=3072
 	rm -rf "$BUILD/test/out"
 	mkdir -p "$BUILD/test/out/taken"
 	free=$(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)

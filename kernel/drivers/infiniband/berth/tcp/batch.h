@@ -22,6 +22,7 @@ struct ubuf_info;
 
 /* Pieces that an FPDU may take: its pages, their ends, header and trailer, and what is copied. */
 #define BERTH_FPDU_VECS		24
+#define BERTH_CONTROL_VECS	2	/* without payload: header and trailer */
 #define BERTH_BATCH_VECS	(4 * BERTH_FPDU_VECS)
 
 /* A batch takes no more when it has this many bytes. */
@@ -40,6 +41,12 @@ struct berth_batch {
 static inline bool berth_batch_room(const struct berth_batch *b)
 {
 	return b->count + BERTH_FPDU_VECS <= BERTH_BATCH_VECS && b->bytes < BERTH_BATCH_BYTES;
+}
+
+/* Whether one without payload may be, behind those that have filled the batch: it costs no packet of its own then. */
+static inline bool berth_batch_room_behind(const struct berth_batch *b)
+{
+	return b->count + BERTH_CONTROL_VECS <= BERTH_BATCH_VECS;
 }
 
 static inline bool berth_batch_empty(const struct berth_batch *b)

@@ -326,7 +326,7 @@ static void ask(struct berth_conn *conn)
 
 	if ((conn->asked == sq->next || berth_conn_is_iw(conn)) && !conn->greet)
 		return;
-	if (!berth_qp_responds(conn->qp) || !berth_batch_room(&conn->batch))
+	if (!berth_qp_responds(conn->qp) || !berth_batch_room_behind(&conn->batch))
 		return;
 	/* One question is enough while there is more to send: it would not be the last. */
 	if (conn->acks == BERTH_TCP_ACKS || (conn->acks && !idle(conn)))
