@@ -188,15 +188,16 @@ keep_logs() {
 # QEMU's threads do not always survive (int3 in sched_clock_cpu). So the guest's clock is the ACPI timer, which is QEMU's
 # own time; the HPET would take a quarter more. KVM has its clock, and icount counts.
 # Addresses of programs do not vary (norandmaps): QEMU translates code anew for each address, and starting a program took
-# three times as long. Pages that are not cleared when they are allocated show who reads what he has not written. Tables of five levels and
+# three times as long.
+# Pages that are not cleared when they are allocated show who reads what he has not written. Tables of five levels and
 # protection keys are nothing that we could break, and an eighth of the time. With cmpxchg16b the kernel's allocator has
 # been seen to come out of an interrupt with flags that were half of an address (a double fault); without it the kernel
 # does the same with interrupts off.
 # shellcheck disable=SC2054
 qemu_args() {
-	local cpu=max,-erms,-fsrm,-la57,-pku,-cx16 clear='' clock='tsc=unstable hpet=disable'
+	local cpu=max,-erms,-fsrm,-la57,-pku clear='' clock='tsc=unstable hpet=disable'
 	# Figures are for the kernel as it is.
-	[[ -n $icount ]] || clear=init_on_alloc=0
+	[[ -n $icount ]] || cpu+=,-cx16 clear=init_on_alloc=0
 	[[ -z $icount && $accel == tcg ]] || clock=tsc=reliable
 	args=(-machine q35 -m "$mem" -nodefaults -no-user-config -display none -no-reboot
 		-kernel "$KIMAGE" -initrd "$INITRD"
