@@ -38,7 +38,7 @@ build/kmod/stock/layer/usr/lib/modules/VERSION/extra/berth. Does only what chang
 
   --user          user space only
   --modules       kernel modules only
-  --debug-kernel  modules for the debug kernel (builds that kernel first: about 7 minutes, once)
+  --debug-kernel  modules for the debug kernel (builds that kernel first: a quarter of an hour, once)
   --sparse        run sparse over every kernel source instead; any warning fails
 EOT
 }

@@ -54,7 +54,7 @@ debug_kernel_build() {
 	mkdir -p "$base/obj"
 	debug_kernel_sources "$base/src"
 	logged "$base/config.log" "configuring the debug kernel" debug_kernel_config "$base/obj" "$base/src"
-	say "building the debug kernel, once: about 7 minutes on 2 processors (log: build/debug-kernel/make.log)"
+	say "building the debug kernel, once: about a quarter of an hour on 2 processors (log: build/debug-kernel/make.log)"
 	logged "$base/make.log" "building the debug kernel" debug_kernel_compile "$base/src" "$base/obj"
 	rm -rf "$base/root"
 	logged "$base/install.log" "installing its modules" make -C "$base/src" O="$base/obj" \

@@ -14,7 +14,7 @@ Runs the build with warnings as errors (build), the scripts of tests/netns in VM
 the kernel sources (sparse), the unit tests under ASan and UBSan (unit) and the packages (package), and at the end
 berth and rdma_rxe in two VMs (pair). Ends with "N passed, N failed, N skipped"; exit status 0 only if nothing failed.
 
-  --debug-kernel  the VM tests on the kernel with KASAN, lockdep, kmemleak (build it once: 7 minutes)
+  --debug-kernel  the VM tests on the kernel with KASAN, lockdep, kmemleak (built first: a quarter of an hour, once)
   --long          more of what a bounded run has a sample of: 500 kills, 100 reloads, fuzzing the device for
                   10 minutes each way, all sizes with every tool of perftest
   --list          only print the names

@@ -27,7 +27,7 @@ berth1), MTU 4200; rdma_rxe at hand (modprobe rdma_rxe); a 256 MiB PCI BAR of de
   --smp N         processors (2)
   --mem SIZE      memory (2G)
   --icount        guest time counts instructions, one processor: for figures that repeat
-  --debug-kernel  the kernel with KASAN, lockdep, kmemleak (built first: 7 minutes, once)
+  --debug-kernel  the kernel with KASAN, lockdep, kmemleak (built first: a quarter of an hour, once)
   --no-berth      load nothing of ours and add no device (modprobe finds the modules)
   --no-build      take what was built last, without looking at the sources
   --siw           build siw for this kernel too (modprobe siw; from then on it is always at hand)
