@@ -10,6 +10,18 @@ need_programs rc_life
 before=$(census berth0 berth1)
 run_verbs rc_life --filter 'move/*' --filter 'revoke/*'
 same_census move/left_behind "$before" berth0 berth1
+
+# Where READs are asked for again although their answers are on the way, one comes behind the revocation.
+if bad_link_up && bad_wire delay 10ms; then
+	for ((i = 0; i < 3; i++)); do
+		run_verbs_as revoke/under_traffic "revoke/asked_again/$i" rc_life --dev bt0 --peer bt1 --ack-timeout 11 \
+			--filter 'revoke/under_traffic/wire'
+	done
+else
+	fail revoke/asked_again "no wire that delays"
+fi
+link_down
+
 # A left attachment or mapping would keep the exporter.
 check move/exporter_unloads modprobe -r berth_move_exporter
 modprobe -q berth_move_exporter

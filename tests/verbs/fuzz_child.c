@@ -406,10 +406,22 @@ static void open_device(const char *name)
 	CHECK(child.ctx, "nobody cannot open %s: %s", name, strerror(errno));
 	dev.ctx = child.ctx;
 	CHECK(!ibv_query_port(child.ctx, 1, &dev.port), "ibv_query_port");
-	child.gid_index = vt_find_gid(&dev, false, &child.gid);
+	if (child.ctx->device->transport_type == IBV_TRANSPORT_IWARP)
+		CHECK(!ibv_query_gid(child.ctx, 1, 0, &child.gid), "ibv_query_gid");
+	else
+		child.gid_index = vt_find_gid(&dev, false, &child.gid);
 	open_doorbell();
 	child.memory = mmap(NULL, FUZZ_MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			    -1, 0);
+}
+
+static const char *any_device(void)
+{
+	const char *iw = getenv("FUZZ_IW");
+
+	if (iw && fuzz_odds(20))
+		return iw;
+	return fuzz_odds(50) || !vt_cfg.peer ? vt_cfg.dev : vt_cfg.peer;
 }
 
 void fuzz_child(uint64_t seed)
@@ -428,7 +440,7 @@ void fuzz_child(uint64_t seed)
 	fuzz_cfg.seed = seed;
 	fuzz_reseed();
 	be_nobody();
-	open_device(fuzz_odds(50) || !vt_cfg.peer ? vt_cfg.dev : vt_cfg.peer);
+	open_device(any_device());
 	/* What libraries have to say about all this is of no interest. */
 	null = open("/dev/null", O_RDWR);
 	dup2(null, 1);

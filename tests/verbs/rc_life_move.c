@@ -238,7 +238,7 @@ static void revoked_under_traffic(const void *arg)
 {
 	const struct move_arg *t = arg;
 
-	for (int round = 0; round < 5; round++) {
+	for (int round = 0; round < 20; round++) {
 		struct revoke_bench r = revoke_bench(t->wire);
 		bool failed = false;
 		struct ibv_wc wc;

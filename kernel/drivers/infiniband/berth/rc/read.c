@@ -235,7 +235,11 @@ static void broken(struct berth_qp *qp, const struct berth_read *read,
 	}
 	berth_count(qp->dev, BERTH_CNT_TX_ERROR_NAK);
 	rq->nak_syndrome = berth_syndrome_nak(BERTH_NAK_REMOTE_ACCESS);
-	rq->fail = BERTH_RSP_ACCESS;
+	/*
+	 * What was answered before may have arrived meanwhile. Then the NAK is about the past for the requester, which has
+	 * to be told of what it asks next, and a QP that has failed tells nothing.
+	 */
+	rq->fail = read->again ? 0 : BERTH_RSP_ACCESS;
 }
 
 /* Sends the answers to the atomics that are the oldest. One that is lost is asked for again. */
