@@ -41,7 +41,8 @@ setup_siw() {
 }
 
 setup_iw() {
-	ip link add iwa netns a type veth peer name iwb netns b || return 1
+	# siw listens in the namespace of the program on the index of its own netdev: no other may have the same number.
+	ip link add iwa index 101 netns a type veth peer name iwb index 102 netns b || return 1
 	ip -n a addr add 10.80.0.1/24 dev iwa
 	ip -n b addr add 10.80.0.2/24 dev iwb
 	ip -n a link set iwa mtu 4200 up

@@ -92,8 +92,8 @@ iwarp() {
 		--disable-protocol nvme-rdma --disable-protocol lnet --disable-protocol iser -o tcp.reassemble_out_of_order:TRUE \
 		-T fields -e frame.number -e iwarp_rdma.opcode -e _ws.malformed -e _ws.expert.severity -e _ws.expert.message \
 		2>"$dir/tshark" >"$dir/fields"
-	# TCP's own: a segment that came twice.
-	sed -i '/D-SACK Sequence/d' "$dir/fields"
+	# TCP's own: a segment that came twice, a window that is full.
+	sed -i '/D-SACK Sequence/d; /TCP window specified by the receiver/d' "$dir/fields"
 	n=$(awk -F'\t' '$2 != ""' "$dir/fields" | wc -l)
 	seen=$(cut -f2 "$dir/fields" | tr ',' '\n' | grep . | sort -u | while read -r opcode; do echo $((opcode)); done)
 	for opcode in $TCP_WANT; do

@@ -319,6 +319,12 @@ static bool idle(const struct berth_conn *conn)
 	return qp->sq.next == qp->sq.head && READ_ONCE(qp->ring->sq_prod) == qp->sq.head;
 }
 
+/* Has the WQE at next been sent in part? Segments of two messages are not mixed. */
+static bool in_message(const struct berth_conn *conn)
+{
+	return conn->qp->sq.offset || conn->announced || conn->immediate_sent || conn->payload_sent;
+}
+
 /* Is what was sent covered by a question that is open? If not, and it is time, ask. */
 static void ask(struct berth_conn *conn)
 {
@@ -326,7 +332,7 @@ static void ask(struct berth_conn *conn)
 
 	if ((conn->asked == sq->next || berth_conn_is_iw(conn)) && !conn->greet)
 		return;
-	if (!berth_qp_responds(conn->qp) || !berth_batch_room_behind(&conn->batch))
+	if (!berth_qp_responds(conn->qp) || in_message(conn) || !berth_batch_room_behind(&conn->batch))
 		return;
 	/* One question is enough while there is more to send: it would not be the last. */
 	if (conn->acks == BERTH_TCP_ACKS || (conn->acks && !idle(conn)))
