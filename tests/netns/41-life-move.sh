@@ -11,9 +11,12 @@ before=$(census berth0 berth1)
 run_verbs rc_life --filter 'move/*' --filter 'revoke/*'
 same_census move/left_behind "$before" berth0 berth1
 
-# Where READs are asked for again although their answers are on the way, one comes behind the revocation.
-if bad_link_up && bad_wire delay 10ms; then
-	for ((i = 0; i < 3; i++)); do
+# Where READs are asked for again although their answers are on the way, one comes behind the revocation. The ack
+# timeout is so short for that that a busy machine uses up the retries: only with --long.
+if [[ -z ${BERTH_LONG:-} ]]; then
+	:
+elif bad_link_up && bad_wire delay 10ms; then
+	for ((i = 0; i < 10; i++)); do
 		run_verbs_as revoke/under_traffic "revoke/asked_again/$i" rc_life --dev bt0 --peer bt1 --ack-timeout 11 \
 			--filter 'revoke/under_traffic/wire'
 	done
