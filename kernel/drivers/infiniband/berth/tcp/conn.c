@@ -24,6 +24,9 @@
 #define SOFTIRQ_BUDGET	(256U << 10)
 #define PROCESS_BUDGET	(512U << 10)
 
+/* How often a process or worker goes on with what came while it had the socket, before another one does. */
+#define STRETCHES	8
+
 /*
  * Ask whether the peer is there, as long as it owes an answer and nothing is under way that its TCP
  * would have to acknowledge: when it is no more and its last word was lost, nothing else would tell.
@@ -92,9 +95,16 @@ void berth_conn_run(struct berth_conn *conn, u32 budget)
  */
 void berth_conn_run_process(struct berth_conn *conn)
 {
-	lock_sock(conn->sk);
-	berth_conn_run(conn, PROCESS_BUDGET);
-	release_sock(conn->sk);
+	int left = STRETCHES;
+
+	do {
+		lock_sock(conn->sk);
+		conn->again = false;
+		berth_conn_run(conn, PROCESS_BUDGET);
+		if (!--left)
+			berth_conn_again(conn, 0);
+		release_sock(conn->sk);
+	} while (left && READ_ONCE(conn->again));
 }
 
 /**
@@ -125,11 +135,24 @@ void berth_conn_end(struct berth_conn *conn)
 		mod_delayed_work(berth_tcp_wq, &conn->qp->tcp->work, 0);
 }
 
+/*
+ * Called by whoever had the socket, who lets go of it and hands TCP what came meanwhile (its backlog). All of that counts
+ * against the window until it is through: read now, it would leave a window as small as it was told of last, and nobody
+ * would tell of a larger one. So it is read when the socket is taken again, which berth_conn_run_process() does.
+ */
+static bool in_backlog(struct sock *sk, struct berth_conn *conn)
+{
+	if (!sock_owned_by_user_nocheck(sk))
+		return false;
+	WRITE_ONCE(conn->again, true);
+	return true;
+}
+
 static void data_ready(struct sock *sk)
 {
 	struct berth_conn *conn = sk->sk_user_data;
 
-	if (conn)
+	if (conn && !in_backlog(sk, conn))
 		berth_conn_run(conn, SOFTIRQ_BUDGET);
 }
 
@@ -140,7 +163,8 @@ static void write_space(struct sock *sk)
 	if (!conn || conn->sending || !sk_stream_is_writeable(sk))
 		return;
 	clear_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-	berth_conn_run(conn, SOFTIRQ_BUDGET);
+	if (!in_backlog(sk, conn))
+		berth_conn_run(conn, SOFTIRQ_BUDGET);
 }
 
 /* In the middle of what TCP does with a segment: later. */

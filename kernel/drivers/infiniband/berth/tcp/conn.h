@@ -99,6 +99,7 @@ struct berth_conn {
 	bool sending;			/* berth_tcp_send() is running */
 	bool receiving;			/* berth_tcp_receive() is */
 	bool ended;			/* by the peer, or broken: nothing is sent or taken any more */
+	bool again;			/* something has come while somebody had the socket: to be run once more */
 	bool used;			/* requests have gone or come by it */
 	bool silent;			/* the peer's TCP does not answer; written by the timer */
 	bool probe;			/* ask it whether it is there; the same */

@@ -283,6 +283,8 @@ void berth_dial_hang_up(struct berth_tcp *tcp)
 		tcp->give_up = jiffies + LINGER;
 		berth_conn_run_process(conn);
 		kernel_sock_shutdown(conn->sock, SHUT_WR);
+		/* What came during that. */
+		berth_conn_run_process(conn);
 	}
 	if (READ_ONCE(conn->ended) || time_after_eq(jiffies, tcp->give_up))
 		berth_conn_detach(tcp);
