@@ -122,15 +122,27 @@ void berth_dial_abandon(struct berth_tcp *tcp)
 	tcp->greeting = NULL;
 }
 
+/**
+ * berth_dial_pause - until the next attempt, twice as long each time
+ * @tcp: of a QP, tcp->mutex held
+ * @most: jiffies, at most
+ *
+ * Return: jiffies. The attempt that has failed is counted.
+ */
+unsigned long berth_dial_pause(struct berth_tcp *tcp, unsigned long most)
+{
+	const u32 doubled = min(tcp->attempts, 10U);
+
+	tcp->attempts++;
+	return min(PAUSE_MIN << doubled, most);
+}
+
 /* Nobody there, or not yet. */
 static void failed(struct berth_tcp *tcp)
 {
-	unsigned long pause = min_t(unsigned long, PAUSE_MIN << min(tcp->attempts, 10U), PAUSE_MAX);
-
 	berth_dial_abandon(tcp);
-	tcp->attempts++;
 	tcp->state = BERTH_TCP_DIAL;
-	mod_delayed_work(berth_tcp_wq, &tcp->work, pause);
+	mod_delayed_work(berth_tcp_wq, &tcp->work, berth_dial_pause(tcp, PAUSE_MAX));
 }
 
 static void dial(struct berth_tcp *tcp)

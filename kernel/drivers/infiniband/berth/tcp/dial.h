@@ -10,6 +10,7 @@ struct berth_qp;
 struct berth_tcp;
 
 void berth_dial_work(struct work_struct *work);
+unsigned long berth_dial_pause(struct berth_tcp *tcp, unsigned long most);
 void berth_dial_abandon(struct berth_tcp *tcp);
 void berth_dial_close(struct berth_tcp *tcp);
 void berth_dial_hang_up(struct berth_tcp *tcp);

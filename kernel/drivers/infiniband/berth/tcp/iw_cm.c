@@ -34,7 +34,6 @@
  * them for a moment. Of RoCE's manager it would hear then, as its requests are repeated.
  */
 #define REFUSED_TIME	HZ
-#define PAUSE_MIN	msecs_to_jiffies(10)
 #define PAUSE_MAX	msecs_to_jiffies(200)
 
 /* Until a peer that owes the answer of a READ and is silent is asked: there is no attribute that says. */
@@ -286,13 +285,12 @@ int berth_iw_connect(struct iw_cm_id *cm_id, struct iw_cm_conn_param *param)
 
 static void no_connection(struct berth_tcp *tcp, int err)
 {
-	const unsigned long pause = min_t(unsigned long, PAUSE_MIN << min(tcp->attempts, 10U), PAUSE_MAX);
+	const unsigned long pause = berth_dial_pause(tcp, PAUSE_MAX);
 
 	if (err != -ECONNREFUSED || time_after(jiffies + pause, tcp->give_up - CONNECT_TIME + REFUSED_TIME)) {
 		failed(tcp, err ?: -ECONNREFUSED, NULL);
 		return;
 	}
-	tcp->attempts++;
 	tcp->state = BERTH_TCP_DIAL;
 	tcp->dial_at = jiffies + pause;
 	mod_delayed_work(berth_tcp_wq, &tcp->work, pause);
