@@ -27,7 +27,6 @@ struct err_bench err_bench(const struct err_arg *t, const struct vt_opts *o, int
 /** err_recovered() - Reset both ends and prove that they work again. */
 void err_recovered(struct err_bench *b);
 
-
 /** err_add() - vt_add() once per path: the name gets "/local" and "/wire". */
 void err_add(const char *name, vt_fn fn, struct err_arg a, unsigned int seconds);
 

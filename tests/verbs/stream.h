@@ -25,7 +25,6 @@ void stream_attach(struct stream *s);
 /** stream_take() - Wait for a receive, which has to succeed. Return: its byte_len. */
 uint32_t stream_take(struct stream *s, uint64_t wr_id, const char *what);
 
-
 /** stream_await_back() - Wait until the QP has let go of its socket. */
 void stream_await_back(struct stream *s);
 
