@@ -14,6 +14,9 @@
 
 #define PROCESS_BUDGET	(512U << 10)
 
+/* How often a process or worker goes on with what came while it had the socket, before another one does. */
+#define STRETCHES	8
+
 /**
  * berth_socket_run - take, send and settle
  * @s: socket, locked
@@ -46,9 +49,19 @@ void berth_socket_run(struct berth_socket *s, u32 budget)
 /* berth_socket_run() by a process or a worker; none of the QP's locks held. */
 void berth_socket_run_process(struct berth_socket *s)
 {
-	lock_sock(s->sk);
-	berth_socket_run(s, PROCESS_BUDGET);
-	release_sock(s->sk);
+	int left = STRETCHES;
+
+	do {
+		lock_sock(s->sk);
+		WRITE_ONCE(s->runner, current);
+		s->again = false;
+		berth_socket_run(s, PROCESS_BUDGET);
+		if (!--left)
+			berth_socket_again(s, 0);
+		release_sock(s->sk);
+	} while (left && READ_ONCE(s->again));
+	/* Unless somebody else is by now. */
+	cmpxchg(&s->runner, current, NULL);
 }
 
 /**

@@ -28,12 +28,14 @@ struct berth_socket {
 	const struct proto_ops *old_ops;
 	gfp_t old_allocation;
 	struct berth_parts *parts;
+	struct task_struct *runner;	/* is in berth_socket_run_process(); compared only */
 
 	/* All below under the socket's lock. */
 	struct berth_qp *qp;		/* NULL: the QP has let go of it */
 	bool receiving;			/* berth_stream_receive() is running */
 	bool sending;			/* berth_stream_send() is */
 	bool broken;			/* reset, or timed out: nothing is sent or taken any more */
+	bool again;			/* something has come while the runner had the socket: to be run once more */
 	bool pushed;			/* the peer has nothing more to say for now */
 	bool ended;			/* its end of stream has been told */
 	bool unready;			/* waits for a receive */

@@ -103,11 +103,26 @@ static const struct proto_ops *busy_ops_of(const struct socket *sock)
 
 /* ---- what TCP tells ---- */
 
+/*
+ * As in conn.c: what comes while somebody has the socket is read when that is over. It may be the process that has the
+ * descriptor, too, with an option of the socket's: a worker, then.
+ */
+static bool in_backlog(struct sock *sk, struct berth_socket *s)
+{
+	if (!sock_owned_by_user_nocheck(sk))
+		return false;
+	if (READ_ONCE(s->runner) == current)
+		WRITE_ONCE(s->again, true);
+	else
+		berth_socket_again(s, 0);
+	return true;
+}
+
 static void data_ready(struct sock *sk)
 {
 	struct berth_socket *s = sk->sk_user_data;
 
-	if (s)
+	if (s && !in_backlog(sk, s))
 		berth_socket_run(s, SOFTIRQ_BUDGET);
 }
 
@@ -118,7 +133,8 @@ static void write_space(struct sock *sk)
 	if (!s || s->sending || !sk_stream_is_writeable(sk))
 		return;
 	clear_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-	berth_socket_run(s, SOFTIRQ_BUDGET);
+	if (!in_backlog(sk, s))
+		berth_socket_run(s, SOFTIRQ_BUDGET);
 }
 
 /* In the middle of what TCP does with a segment: later. */
