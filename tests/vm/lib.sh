@@ -39,7 +39,7 @@ package_lists() {
 	export BERTH_APT_UPDATED=1
 }
 
-# need PACKAGE...: install those that are missing.
+# need PACKAGE...: install those that are missing. Another package manager that is at work is waited for.
 need() {
 	local p missing=()
 	for p in "$@"; do
@@ -51,7 +51,8 @@ need() {
 	mkdir -p "$BUILD"
 	package_lists
 	say "installing ${missing[*]}"
-	DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends "${missing[@]}" \
+	DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=600 install \
+		--no-install-recommends "${missing[@]}" \
 		</dev/null >"$BUILD/apt-install.log" 2>&1 ||
 		die "apt-get install ${missing[*]} failed: $(grep -m1 '^E:' "$BUILD/apt-install.log" || echo "see $BUILD/apt-install.log")"
 }
