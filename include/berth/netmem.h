@@ -28,6 +28,7 @@
 struct berth_area;
 struct berth_chunks;
 struct berth_window;
+struct bio_vec;
 struct device;
 struct dma_buf;
 struct page;
@@ -91,7 +92,7 @@ struct berth_window *berth_window_create_direct(void);
  *
  * For fast registration by kernel consumers. It is closed at first, and then opened and closed any
  * number of times; while it is closed the accessors return -EKEYREVOKED. An address of such a
- * window cannot be had (berth_window_linear(), berth_window_page()).
+ * window cannot be had (berth_window_linear(), berth_window_bvec()).
  *
  * Context: process; sleeps.
  * Return: the window, or ERR_PTR(-ENOMEM).
@@ -380,24 +381,23 @@ int berth_window_atomic64(struct berth_window *w, u64 off, enum berth_atomic_op 
 int berth_window_store64(struct berth_window *w, u64 off, u64 word);
 
 /**
- * berth_window_page() - the page behind an offset, for zero-copy sends
+ * berth_window_bvec() - the pages behind a range, for zero-copy sends
  * @w: the window.
  * @off: offset in the window.
- * @page: receives the page, with a reference that the caller drops by put_page(), or gives to an
- *	skb.
- * @page_off: receives the offset in @page; less than PAGE_SIZE.
- * @len: in: bytes wanted, not 0; out: how many of them lie in @page and the pages that follow it in
- *	the same folio, not 0.
+ * @len: bytes wanted.
+ * @vec: receives pieces in order, each within a folio, with a reference of its page that the caller
+ *	drops by put_page(), or gives to an skb.
+ * @room: pieces that @vec has room for.
  *
  * Only windows over pages know pages. Device memory is never given out as a page, and a dma-buf
  * never is, even where its exporter uses system memory.
  *
  * Context: RCU read side; does not sleep.
- * Return: true; false when the window is not over pages, the range is not inside it, or (direct
- *	window) the page must not be shared by reference. Then copy.
+ * Return: the number of pieces, fewer than the range has where @room is used up or (direct window) a page
+ *	must not be shared by reference; 0 when none can be had or the range is not inside the window.
+ *	Then copy.
  */
-bool berth_window_page(struct berth_window *w, u64 off, struct page **page, size_t *page_off,
-		       size_t *len);
+u32 berth_window_bvec(struct berth_window *w, u64 off, u32 len, struct bio_vec *vec, u32 room);
 
 /**
  * berth_window_linear() - the address of a range in system memory

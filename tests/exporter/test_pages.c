@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Windows over pages and over the direct map. Process context, see netmem_test.h. */
+#include <linux/bvec.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -42,26 +43,43 @@ static void pages_walk(struct nt *t, struct berth_window *w, struct page **pages
 	u64 off = 0, length = berth_window_length(w);
 
 	while (off < length && !nt_failed(t)) {
-		size_t at = 0, len = length - off;
 		int index = (off + first) >> PAGE_SHIFT, refs;
-		struct page *page = NULL;
-		size_t most;
-		bool ok;
+		struct bio_vec vec = {};
+		u32 at, most, n;
 
 		refs = page_count(pages[index]);
 		rcu_read_lock();
-		ok = berth_window_page(w, off, &page, &at, &len);
+		n = berth_window_bvec(w, off, length - off, &vec, 1);
 		rcu_read_unlock();
-		if (!CHECK(t, ok && page == pages[index], "no page, or a wrong one, at %llu", off))
+		if (!CHECK(t, n == 1 && vec.bv_page == pages[index], "no page, or a wrong one, at %llu", off))
 			return;
-		CHECK(t, page_count(page) == refs + 1, "%d references", page_count(page));
-		CHECK(t, at == ((off + first) & ~PAGE_MASK), "offset %zu in the page", at);
+		at = vec.bv_offset;
+		CHECK(t, page_count(vec.bv_page) == refs + 1, "%d references", page_count(vec.bv_page));
+		CHECK(t, at == ((off + first) & ~PAGE_MASK), "offset %u in the page", at);
 		most = (index == 1 ? 2 : 1) * PAGE_SIZE - at;
-		CHECK(t, len == min_t(u64, most, length - off), "%zu bytes at %llu", len, off);
-		nt_match(t, page_address(page) + at, off, len, 3, "page");
-		put_page(page);
-		off += len;
+		CHECK(t, vec.bv_len == min_t(u64, most, length - off), "%u bytes at %llu", vec.bv_len, off);
+		nt_match(t, page_address(vec.bv_page) + at, off, vec.bv_len, 3, "page");
+		put_page(vec.bv_page);
+		off += vec.bv_len;
 	}
+}
+
+/* All at once: as many pieces as walking has found, whose bytes are those of the range. */
+static void pages_at_once(struct nt *t, struct berth_window *w, u64 off, u32 len, u32 room, u32 want)
+{
+	struct bio_vec vec[NPAGES];
+	u32 i, n, bytes = 0;
+
+	rcu_read_lock();
+	n = berth_window_bvec(w, off, len, vec, room);
+	rcu_read_unlock();
+	CHECK(t, n == want, "%u pieces of %u bytes at %llu", n, len, off);
+	for (i = 0; i < n; i++) {
+		nt_match(t, page_address(vec[i].bv_page) + vec[i].bv_offset, off + bytes, vec[i].bv_len, 3, "piece");
+		bytes += vec[i].bv_len;
+		put_page(vec[i].bv_page);
+	}
+	CHECK(t, !n || n == room || bytes == len, "%u bytes of %u at %llu", bytes, len, off);
 }
 
 void test_pages(struct nt *t)
@@ -80,6 +98,12 @@ void test_pages(struct nt *t)
 			CHECK(t, nt_write(w, 1, scratch, length) == -ERANGE, "write too long");
 			CHECK(t, !berth_window_is_iomem(w), "is I/O memory");
 			pages_walk(t, w, pages, first);
+			pages_at_once(t, w, 0, length, NPAGES, NPAGES - 1);
+			pages_at_once(t, w, 0, length, 3, 3);
+			pages_at_once(t, w, 2 * PAGE_SIZE - first - 1000, 2000, NPAGES, 1);
+			pages_at_once(t, w, length - 1, 1, NPAGES, 1);
+			pages_at_once(t, w, 0, 0, NPAGES, 0);
+			pages_at_once(t, w, 1, length, NPAGES, 0);
 			memset(scratch, 0, length);
 			CHECK(t, !nt_read(w, 0, scratch, length), "read");
 			nt_match(t, scratch, 0, length, 3, "read");
@@ -126,20 +150,19 @@ void test_pages_bad(struct nt *t)
 void test_pages_none(struct nt *t)
 {
 	struct berth_area *area = nt_area(t, 0);
-	struct page *page = NULL;
 	struct berth_window *w;
-	size_t at, len = 1;
+	struct bio_vec vec;
 	void *linear;
-	bool given;
+	u32 given;
 
 	if (!area)
 		return;
 	w = berth_area_window(area);
 	rcu_read_lock();
-	given = berth_window_page(w, 0, &page, &at, &len);
+	given = berth_window_bvec(w, 0, 1, &vec, 1);
 	linear = berth_window_linear(w, 4095, 2);
 	rcu_read_unlock();
-	CHECK(t, !given && !page, "gave out a page");
+	CHECK(t, !given, "gave out a page");
 	CHECK(t, !linear == berth_window_is_iomem(w), "linear address of I/O memory, or none");
 	berth_area_put(area);
 }
@@ -158,8 +181,7 @@ void test_direct(struct nt *t)
 	struct berth_window *w = berth_window_create_direct();
 	u8 *slab = kmalloc(600, GFP_KERNEL), *virt = vmalloc(64), buf[600];
 	unsigned long whole = __get_free_page(GFP_KERNEL);
-	size_t at, len = 100;
-	struct page *page;
+	struct bio_vec vec;
 
 	if (CHECK(t, !IS_ERR(w) && slab && virt && whole, "no memory")) {
 		nt_fill(buf, 0, sizeof(buf), 4);
@@ -170,11 +192,11 @@ void test_direct(struct nt *t)
 		direct_refused(t, w, 0x1000, 1, "user address");
 		direct_refused(t, w, U64_MAX, 1, "last address");
 		rcu_read_lock();
-		CHECK(t, !berth_window_page(w, (uintptr_t)slab, &page, &at, &len), "slab page");
-		if (CHECK(t, berth_window_page(w, whole + 4000, &page, &at, &len), "no page")) {
-			CHECK(t, page == virt_to_page((void *)whole) && at == 4000 && len == 96,
-			      "at %zu, %zu bytes", at, len);
-			put_page(page);
+		CHECK(t, !berth_window_bvec(w, (uintptr_t)slab, 100, &vec, 1), "slab page");
+		if (CHECK(t, berth_window_bvec(w, whole + 4000, 100, &vec, 1) == 1, "no page")) {
+			CHECK(t, vec.bv_page == virt_to_page((void *)whole) && vec.bv_offset == 4000 &&
+			      vec.bv_len == 96, "at %u, %u bytes", vec.bv_offset, vec.bv_len);
+			put_page(vec.bv_page);
 		}
 		rcu_read_unlock();
 	}

@@ -6,10 +6,11 @@
  *
  * The caller owns the pins; a window keeps a copy of the page pointers, so that a sender can put
  * the pages themselves into a packet. These are the only windows that know pages. Created and
- * destroyed in process context; berth_window_page() runs inside the caller's RCU read-side section.
+ * destroyed in process context; berth_window_bvec() runs inside the caller's RCU read-side section.
  * No locks.
  */
 #include <linux/atomic.h>
+#include <linux/bvec.h>
 #include <linux/err.h>
 #include <linux/mm.h>
 #include <linux/net.h>
@@ -143,10 +144,9 @@ bool berth_window_direct_valid(u64 addr, size_t len)
 }
 
 /* How many bytes follow in the same folio, at consecutive page structures, from pages[index] on. */
-static size_t pages_run(const struct berth_window *w, unsigned long index, size_t page_off,
-			size_t want)
+static u32 pages_run(const struct berth_window *w, unsigned long index, u32 page_off, u32 want)
 {
-	size_t have = PAGE_SIZE - page_off;
+	u32 have = PAGE_SIZE - page_off;
 	struct page *page = w->pages[index];
 
 	while (have < want && index + 1 < w->npages && w->pages[index + 1] == page + 1 &&
@@ -158,46 +158,50 @@ static size_t pages_run(const struct berth_window *w, unsigned long index, size_
 	return min(have, want);
 }
 
-static bool pages_page(struct berth_window *w, u64 off, struct page **page, size_t *page_off,
-		       size_t *len)
+static u32 pages_bvec(struct berth_window *w, u64 off, u32 len, struct bio_vec *vec, u32 room)
 {
 	u64 at = off + w->first_offset;
-	unsigned long index = at >> PAGE_SHIFT;
+	u32 n, count;
 
-	*page_off = at & ~PAGE_MASK;
-	*len = pages_run(w, index, *page_off, *len);
-	*page = w->pages[index];
-	get_page(*page);
-	return true;
+	for (count = 0; count < room && len; count++, at += n, len -= n) {
+		struct page *page = w->pages[at >> PAGE_SHIFT];
+
+		n = pages_run(w, at >> PAGE_SHIFT, at & ~PAGE_MASK, len);
+		get_page(page);
+		bvec_set_page(&vec[count], page, n, at & ~PAGE_MASK);
+	}
+	return count;
 }
 
-static bool direct_page(u64 addr, struct page **page, size_t *page_off, size_t *len)
+static u32 direct_bvec(u64 addr, u32 len, struct bio_vec *vec, u32 room)
 {
-	struct page *p;
+	u32 n, count;
 
-	if (!berth_window_direct_valid(addr, *len))
-		return false;
-	p = virt_to_page((void *)(uintptr_t)addr);
-	/* The slab allocator gives its pages out again without asking their reference count. */
-	if (!sendpage_ok(p))
-		return false;
-	*page_off = addr & ~PAGE_MASK;
-	*len = min_t(size_t, *len, PAGE_SIZE - *page_off);
-	*page = p;
-	get_page(p);
-	return true;
+	for (count = 0; count < room && len; count++, addr += n, len -= n) {
+		struct page *page;
+
+		n = min_t(u32, len, PAGE_SIZE - (addr & ~PAGE_MASK));
+		if (!berth_window_direct_valid(addr, n))
+			break;
+		page = virt_to_page((void *)(uintptr_t)addr);
+		/* The slab allocator gives its pages out again without asking their reference count. */
+		if (!sendpage_ok(page))
+			break;
+		get_page(page);
+		bvec_set_page(&vec[count], page, n, addr & ~PAGE_MASK);
+	}
+	return count;
 }
 
-bool berth_window_page(struct berth_window *w, u64 off, struct page **page, size_t *page_off,
-		       size_t *len)
+u32 berth_window_bvec(struct berth_window *w, u64 off, u32 len, struct bio_vec *vec, u32 room)
 {
-	if ((w->kind != WINDOW_PAGES && w->kind != WINDOW_DIRECT) || !*len || off > w->length ||
-	    *len > w->length - off)
-		return false;
+	if ((w->kind != WINDOW_PAGES && w->kind != WINDOW_DIRECT) || off > w->length ||
+	    len > w->length - off)
+		return 0;
 	if (!rcu_access_pointer(w->map))
-		return false;
+		return 0;
 	if (w->kind == WINDOW_DIRECT)
-		return direct_page(off, page, page_off, len);
-	return pages_page(w, off, page, page_off, len);
+		return direct_bvec(off, len, vec, room);
+	return pages_bvec(w, off, len, vec, room);
 }
-EXPORT_SYMBOL_GPL(berth_window_page);
+EXPORT_SYMBOL_GPL(berth_window_bvec);

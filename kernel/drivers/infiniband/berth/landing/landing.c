@@ -324,24 +324,22 @@ int berth_landing_gather(void *dst, struct berth_segs src, u32 offset, u32 lengt
 }
 
 /**
- * berth_landing_page - the page behind a place in a list, to send it by reference
+ * berth_landing_bvec - the pages behind a place in a list, to send them by reference
  * @src: segments
  * @offset: where in the list
- * @page: receives the page, with a reference
- * @page_off: receives the offset in it
- * @len: in: bytes wanted, not 0, which the list must hold; out: how many of them there are, not 0
+ * @len: bytes wanted, which the list must hold; those of one segment are given at a time
+ * @vec: receives pieces, with references
+ * @room: how many of them
  *
- * Context: RCU read side. Return: false: this memory is not known as pages: copy it.
+ * Context: RCU read side. Return: how many pieces; 0: this memory is not known as pages: copy it.
  */
-bool berth_landing_page(struct berth_segs src, u32 offset, struct page **page, size_t *page_off,
-			size_t *len)
+u32 berth_landing_bvec(struct berth_segs src, u32 offset, u32 len, struct bio_vec *vec, u32 room)
 {
 	struct place p = place_at(src, offset);
 
 	if (!place_settle(&p) || !p.seg->window)
-		return false;
-	*len = min_t(size_t, *len, place_left(&p));
-	return berth_window_page(p.seg->window, p.seg->offset + p.offset, page, page_off, len);
+		return 0;
+	return berth_window_bvec(p.seg->window, p.seg->offset + p.offset, min(len, place_left(&p)), vec, room);
 }
 
 /**

@@ -52,8 +52,7 @@ int berth_landing_remote(struct berth_dev *dev, const struct ib_pd *pd, u32 qpn,
 int berth_landing_fetch(struct berth_segs segs, u32 offset, u32 length, bool write);
 void berth_landing_ahead(struct berth_segs segs, u32 offset);
 int berth_landing_gather(void *dst, struct berth_segs src, u32 offset, u32 length);
-bool berth_landing_page(struct berth_segs src, u32 offset, struct page **page, size_t *page_off,
-			size_t *len);
+u32 berth_landing_bvec(struct berth_segs src, u32 offset, u32 len, struct bio_vec *vec, u32 room);
 int berth_landing_scatter(struct berth_dev *dev, struct berth_segs dst, u32 offset,
 			  const void *src, u32 length);
 int berth_landing_atomic(struct berth_segs word, enum berth_atomic_op op, u64 operand, u64 compare,

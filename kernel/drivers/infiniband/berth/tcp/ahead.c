@@ -123,11 +123,12 @@ static int take_payload(struct berth_conn *conn, struct sk_buff *skb, const stru
 {
 	struct berth_ahead *ahead = &conn->ahead;
 	struct berth_fpdu *f = &ahead->fpdu;
+	struct berth_cursor payload = *at;
 	int ret;
 
 	n = min(n, f->left);
 	if (berth_tcp_is_response(&f->seg)) {
-		ret = berth_tcp_response_payload(conn, &f->seg, *at, n);
+		ret = berth_tcp_response_payload(conn, &f->seg, &payload, n);
 		if (!ret)
 			ahead->sum = berth_tcp_crc_payload(conn, ahead->sum, *at, n);
 	} else {

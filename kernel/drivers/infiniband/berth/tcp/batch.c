@@ -113,22 +113,36 @@ static int add_copy(struct build *to, struct berth_segs src, u32 offset, u32 n)
 	return 0;
 }
 
+/* Pages by reference, as far as that can be. Returns how many bytes. */
+static u32 add_by_reference(struct build *to, struct berth_segs src, u32 offset, u32 n)
+{
+	/* Many small pieces take fewer vectors as copies. */
+	const u32 most = BERTH_FPDU_VECS / 2, used = to->b->count - to->count;
+	struct bio_vec *vec = &to->b->vec[to->b->count];
+	u32 count, bytes = 0;
+
+	if (used >= most)
+		return 0;
+	for (count = berth_landing_bvec(src, offset, n, vec, most - used); count; count--, vec++) {
+		if (to->crc)
+			grow(to, page_address(vec->bv_page) + vec->bv_offset, vec->bv_len);
+		bytes += vec->bv_len;
+		to->b->count++;
+	}
+	to->b->bytes += bytes;
+	return bytes;
+}
+
 static int add_payload(struct build *to, struct berth_segs src, u32 offset, u32 length)
 {
 	const u32 end = offset + length;
 
 	while (offset < end) {
-		size_t n = end - offset, page_off;
-		struct page *page;
+		u32 n = length > COPY_MAX ? add_by_reference(to, src, offset, end - offset) : 0;
 		int ret;
 
-		/* Many small pieces take fewer vectors as copies. */
-		if (length > COPY_MAX && to->b->count - to->count < BERTH_FPDU_VECS / 2 &&
-		    berth_landing_page(src, offset, &page, &page_off, &n)) {
-			grow(to, page_address(page) + page_off, n);
-			append(to->b, page, page_off, n);
-		} else {
-			n = min_t(size_t, end - offset, PAGE_SIZE);
+		if (!n) {
+			n = min_t(u32, end - offset, PAGE_SIZE);
 			ret = add_copy(to, src, offset, n);
 			if (ret)
 				return ret;
@@ -204,19 +218,15 @@ int berth_batch_add_bytes(struct berth_batch *b, struct berth_segs src, u32 offs
 /* TCP has taken @n bytes. */
 static void taken(struct berth_batch *b, u32 n)
 {
-	while (n) {
-		struct bio_vec *vec = &b->vec[b->sent_vecs];
-		u32 left = vec->bv_len - b->sent_bytes;
+	const struct bio_vec *vec = &b->vec[b->sent_vecs];
 
-		if (n < left) {
-			b->sent_bytes += n;
-			return;
-		}
-		n -= left;
-		b->sent_bytes = 0;
+	b->bytes -= n;
+	n += b->sent_bytes;
+	for (; b->sent_vecs < b->count && n >= vec->bv_len; vec++, b->sent_vecs++) {
+		n -= vec->bv_len;
 		put_page(vec->bv_page);
-		b->sent_vecs++;
 	}
+	b->sent_bytes = n;
 }
 
 /**
@@ -240,22 +250,17 @@ int berth_batch_push(struct berth_batch *b, struct sock *sk, struct ubuf_info *u
 			.msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL | how,
 			.msg_ubuf = ubuf,
 		};
-		u32 left, i;
 		int ret;
 
-		left = 0;
-		for (i = b->sent_vecs; i < b->count; i++)
-			left += b->vec[i].bv_len;
 		iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, b->vec + b->sent_vecs,
-			      b->count - b->sent_vecs, left);
+			      b->count - b->sent_vecs, b->sent_bytes + b->bytes);
 		iov_iter_advance(&msg.msg_iter, b->sent_bytes);
-		ret = tcp_sendmsg_locked(sk, &msg, left - b->sent_bytes);
+		ret = tcp_sendmsg_locked(sk, &msg, b->bytes);
 		if (ret < 0)
 			return ret;
 		taken(b, ret);
 	}
 	b->count = 0;
-	b->bytes = 0;
 	b->sent_vecs = 0;
 	return 0;
 }

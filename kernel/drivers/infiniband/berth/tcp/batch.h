@@ -31,7 +31,7 @@ struct ubuf_info;
 struct berth_batch {
 	struct bio_vec vec[BERTH_BATCH_VECS];	/* each holds a reference of its page */
 	u32 count;
-	u32 bytes;
+	u32 bytes;			/* that TCP has not taken */
 	u32 sent_vecs;			/* of vec, taken by TCP as a whole */
 	u32 sent_bytes;			/* of the one behind them */
 	struct page_frag frag;

@@ -211,17 +211,17 @@ bool berth_tcp_idle_step(struct berth_qp *qp);
 /*
  * respond.c: what the peer asks for, and response.c: what it answers. A segment's begin, payload and
  * end: 0; -EAGAIN: its memory or a receive is not ready, again later; -EPROTO: the stream is at its
- * end, and what there is to say about it has been noted.
+ * end, and what there is to say about it has been noted. The cursor stands behind the payload then, if that has landed.
  */
 int berth_tcp_request_begin(struct berth_conn *conn, const struct berth_ddp *seg);
 int berth_tcp_request_payload(struct berth_conn *conn, const struct berth_ddp *seg,
-			      struct berth_cursor at, u32 n);
+			      struct berth_cursor *at, u32 n);
 int berth_tcp_request_end(struct berth_conn *conn, const struct berth_ddp *seg);
 u32 berth_tcp_answer_step(struct berth_conn *conn);
 
 int berth_tcp_response_begin(struct berth_conn *conn, const struct berth_ddp *seg);
 int berth_tcp_response_payload(struct berth_conn *conn, const struct berth_ddp *seg,
-			       struct berth_cursor at, u32 n);
+			       struct berth_cursor *at, u32 n);
 int berth_tcp_response_end(struct berth_conn *conn, const struct berth_ddp *seg);
 void berth_tcp_unready(struct berth_conn *conn);
 void berth_tcp_fail_pending(struct berth_conn *conn);

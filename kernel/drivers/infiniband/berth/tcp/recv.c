@@ -180,19 +180,20 @@ static int take_header(struct berth_conn *conn, const void *bytes, u32 n)
 	return used;
 }
 
-static int take_payload(struct berth_conn *conn, const struct berth_cursor *at, u32 n)
+static int take_payload(struct berth_conn *conn, struct berth_cursor *at, u32 n)
 {
+	const struct berth_cursor payload = *at;
 	struct berth_fpdu *f = &conn->fpdu;
 	int ret;
 
 	n = min(n, f->left);
 	if (berth_tcp_is_response(&f->seg))
-		ret = berth_tcp_response_payload(conn, &f->seg, *at, n);
+		ret = berth_tcp_response_payload(conn, &f->seg, at, n);
 	else
-		ret = berth_tcp_request_payload(conn, &f->seg, *at, n);
+		ret = berth_tcp_request_payload(conn, &f->seg, at, n);
 	if (ret)
 		return ret;
-	conn->sum = berth_tcp_crc_payload(conn, conn->sum, *at, n);
+	conn->sum = berth_tcp_crc_payload(conn, conn->sum, payload, n);
 	conn->placed += n;
 	berth_fpdu_payload(f, n);
 	return n;
@@ -219,8 +220,8 @@ static int take_trailer(struct berth_conn *conn, const void *bytes, u32 n)
 	return used;
 }
 
-/* Takes bytes. Returns how many; 0: later; -EPROTO: that was the end. */
-static int take(struct berth_conn *conn, const struct berth_cursor *at, u32 n)
+/* Takes bytes; the cursor stands behind them then. Returns how many; 0: later; -EPROTO: that was the end. */
+static int take(struct berth_conn *conn, struct berth_cursor *at, u32 n)
 {
 	const void *bytes;
 	u32 span;
@@ -238,8 +239,12 @@ static int take(struct berth_conn *conn, const struct berth_cursor *at, u32 n)
 		return broken(conn, (struct berth_term_error){});
 	n = min(n, span);
 	if (conn->fpdu.state == BERTH_FPDU_TRAILER)
-		return take_trailer(conn, bytes, n);
-	return take_header(conn, bytes, n);
+		ret = take_trailer(conn, bytes, n);
+	else
+		ret = take_header(conn, bytes, n);
+	if (ret > 0)
+		berth_cursor_skip(at, ret);
+	return ret;
 }
 
 /*
@@ -259,13 +264,14 @@ static u32 feed(struct berth_conn *conn, struct sk_buff *skb, u32 offset, u32 le
 			n = berth_ahead_take(conn, skb, &at, offset + done, len - done);
 		else
 			n = take(conn, &at, len - done);
+		if (n > 0 && behind)
+			berth_cursor_skip(&at, n);
 		if (n < 0 && behind)
 			broken(conn, (struct berth_term_error){});
 		if (n < 0)
 			conn->broken = true;
 		if (n <= 0)
 			break;
-		berth_cursor_skip(&at, n);
 		done += n;
 		if (behind && !conn->unready && berth_ahead_between(&conn->ahead))
 			break;

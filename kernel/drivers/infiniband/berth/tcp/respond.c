@@ -343,22 +343,25 @@ static int write_payload(struct berth_conn *conn, const struct berth_ddp *seg,
 }
 
 int berth_tcp_request_payload(struct berth_conn *conn, const struct berth_ddp *seg,
-			      struct berth_cursor at, u32 n)
+			      struct berth_cursor *at, u32 n)
 {
 	struct berth_qp *qp = conn->qp;
+	struct berth_cursor behind = *at;
 	int ret;
 
 	spin_lock(&qp->rq.lock);
 	if (!berth_qp_responds(qp) || READ_ONCE(qp->failed))
 		ret = -EPROTO;
 	else if (seg->tagged)
-		ret = write_payload(conn, seg, &at, n);
+		ret = write_payload(conn, seg, &behind, n);
 	else
-		ret = send_payload(conn, seg, &at, n);
+		ret = send_payload(conn, seg, &behind, n);
 	spin_unlock(&qp->rq.lock);
-	if (!ret)
-		berth_count_add(qp->dev, BERTH_CNT_RX_BYTES, n);
-	return ret;
+	if (ret)
+		return ret;
+	berth_count_add(qp->dev, BERTH_CNT_RX_BYTES, n);
+	*at = behind;
+	return 0;
 }
 
 static int end_send(struct berth_conn *conn, const struct berth_ddp *seg)

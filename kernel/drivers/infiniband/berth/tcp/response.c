@@ -284,15 +284,18 @@ static int read_payload(struct berth_conn *conn, struct berth_cursor *at, u32 n)
 }
 
 int berth_tcp_response_payload(struct berth_conn *conn, const struct berth_ddp *seg,
-			       struct berth_cursor at, u32 n)
+			       struct berth_cursor *at, u32 n)
 {
 	struct berth_sq *sq = &conn->qp->sq;
+	struct berth_cursor behind = *at;
 	int ret = -EPROTO;
 
 	spin_lock(&sq->lock);
 	if (berth_qp_requests(conn->qp) && !READ_ONCE(conn->qp->failed))
-		ret = read_payload(conn, &at, n);
+		ret = read_payload(conn, &behind, n);
 	spin_unlock(&sq->lock);
+	if (!ret)
+		*at = behind;
 	return ret;
 }
 

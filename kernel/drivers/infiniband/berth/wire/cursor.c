@@ -124,12 +124,12 @@ int berth_cursor_skip(struct berth_cursor *c, u32 n)
 {
 	if (n > c->left)
 		return -EBADMSG;
-	while (n) {
-		u32 step = min(n, c->span);
-
-		advance(c, step);
-		n -= step;
+	while (n > c->span) {
+		n -= c->span;
+		advance(c, c->span);
 	}
+	if (n)
+		advance(c, n);
 	return 0;
 }
 
