@@ -15,7 +15,7 @@ same_census move/left_behind "$before" berth0 berth1
 # timeout is so short for that that a busy machine uses up the retries: only with --long.
 asked_again() {
 	local i
-	bad_link_up && bad_wire delay 10ms || { fail revoke/asked_again "no wire that delays"; return; }
+	bad_link_up && bad_wire delay "$((10 * $(slow)))ms" || { fail revoke/asked_again "no wire that delays"; return; }
 	for ((i = 0; i < 10; i++)); do
 		run_verbs_as revoke/under_traffic "revoke/asked_again/$i" rc_life --dev bt0 --peer bt1 --ack-timeout 11 \
 			--filter 'revoke/under_traffic/wire'
