@@ -211,7 +211,7 @@ int berth_ahead_take(struct berth_conn *conn, struct sk_buff *skb, const struct 
 		break;
 	}
 	if (ret == -ENOMEM) {
-		berth_conn_again(conn, 1);
+		berth_runner_again(&conn->runner, 1);
 		return 0;
 	}
 	return ret == -EAGAIN ? 0 : ret;

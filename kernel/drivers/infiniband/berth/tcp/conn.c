@@ -1,12 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * One connection: its socket, who works on it, and how it ends.
- *
- * Whoever holds the socket's lock takes what has come, sends what there is to send, and settles
- * what befell the QP: TCP in softirq, when something has come or room was made (data_ready(),
- * write_space()); the process that rang the doorbell; a worker, for what is too much for softirq or had
- * to wait. Nobody waits for another QP, and none of it is queued for somebody else first.
- */
+/* One connection: its socket, what is done when it is its turn (runner.h), and how it ends. */
 #include <linux/slab.h>
 #include <net/sock.h>
 #include <net/tcp.h>
@@ -20,20 +13,13 @@
 #define PROBE_SECS	1
 #define PROBES		3
 
-/* Bytes at a stretch in softirq, and by processes and workers between two looks at others. */
-#define SOFTIRQ_BUDGET	(256U << 10)
-#define PROCESS_BUDGET	(512U << 10)
-
-/* How often a process or worker goes on with what came while it had the socket, before another one does. */
-#define STRETCHES	8
-
 /*
  * Ask whether the peer is there, as long as it owes an answer and nothing is under way that its TCP
  * would have to acknowledge: when it is no more and its last word was lost, nothing else would tell.
  */
 static void probe(struct berth_conn *conn)
 {
-	struct sock *sk = conn->sk;
+	struct sock *sk = conn->runner.sk;
 	bool on;
 
 	if (!conn->expect_count)
@@ -45,15 +31,13 @@ static void probe(struct berth_conn *conn)
 	sock_valbool_flag(sk, SOCK_KEEPOPEN, on);
 }
 
-/**
- * berth_conn_run - take, send and settle
- * @conn: connection, its socket locked
- * @budget: bytes to send; what is left is for the worker
- *
- * Context: process or softirq.
+/*
+ * Take, send, and settle what befell the QP. The socket locked; in a process or in softirq. @budget: bytes to send; what
+ * is left is for the worker.
  */
-void berth_conn_run(struct berth_conn *conn, u32 budget)
+static void conn_run(struct berth_runner *r, u32 budget)
 {
+	struct berth_conn *conn = container_of(r, struct berth_conn, runner);
 	struct berth_qp *qp = conn->qp;
 	bool more, drained;
 
@@ -84,40 +68,7 @@ void berth_conn_run(struct berth_conn *conn, u32 budget)
 	if (drained)
 		berth_qp_event(qp, IB_EVENT_SQ_DRAINED);
 	if (more)
-		berth_conn_again(conn, 0);
-}
-
-/**
- * berth_conn_run_process - berth_conn_run() by a process or a worker
- * @conn: connection, referenced
- *
- * Context: process; none of the QP's locks held.
- */
-void berth_conn_run_process(struct berth_conn *conn)
-{
-	int left = STRETCHES;
-
-	do {
-		lock_sock(conn->sk);
-		conn->again = false;
-		berth_conn_run(conn, PROCESS_BUDGET);
-		if (!--left)
-			berth_conn_again(conn, 0);
-		release_sock(conn->sk);
-	} while (left && READ_ONCE(conn->again));
-}
-
-/**
- * berth_conn_again - have a worker run the connection
- * @conn: connection, its socket locked
- * @delay: jiffies until then
- */
-void berth_conn_again(struct berth_conn *conn, unsigned long delay)
-{
-	struct berth_qp *qp = conn->qp;
-
-	if (qp)
-		mod_delayed_work(berth_qp_wq, &qp->tcp->run_work, delay);
+		berth_runner_again(r, 0);
 }
 
 /**
@@ -134,54 +85,6 @@ void berth_conn_end(struct berth_conn *conn)
 	if (conn->qp)
 		mod_delayed_work(berth_tcp_wq, &conn->qp->tcp->work, 0);
 }
-
-/*
- * Called by whoever had the socket, who lets go of it and hands TCP what came meanwhile (its backlog). All of that counts
- * against the window until it is through: read now, it would leave a window as small as it was told of last, and nobody
- * would tell of a larger one. So it is read when the socket is taken again, which berth_conn_run_process() does.
- */
-static bool in_backlog(struct sock *sk, struct berth_conn *conn)
-{
-	if (!sock_owned_by_user_nocheck(sk))
-		return false;
-	WRITE_ONCE(conn->again, true);
-	return true;
-}
-
-static void data_ready(struct sock *sk)
-{
-	struct berth_conn *conn = sk->sk_user_data;
-
-	if (conn && !in_backlog(sk, conn))
-		berth_conn_run(conn, SOFTIRQ_BUDGET);
-}
-
-static void write_space(struct sock *sk)
-{
-	struct berth_conn *conn = sk->sk_user_data;
-
-	if (!conn || conn->sending || !sk_stream_is_writeable(sk))
-		return;
-	clear_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-	if (!in_backlog(sk, conn))
-		berth_conn_run(conn, SOFTIRQ_BUDGET);
-}
-
-/* In the middle of what TCP does with a segment: later. */
-static void state_change(struct sock *sk)
-{
-	struct berth_conn *conn = sk->sk_user_data;
-
-	if (conn)
-		berth_conn_again(conn, 0);
-}
-
-static const struct berth_hook hook = {
-	.data_ready = data_ready,
-	.state_change = state_change,
-	.write_space = write_space,
-	.error_report = state_change,
-};
 
 /**
  * berth_conn_alloc - a connection over a socket that has been through MPA's handshake
@@ -200,8 +103,9 @@ struct berth_conn *berth_conn_alloc(struct socket *sock, bool crc, bool dialed)
 		return NULL;
 	refcount_set(&conn->refs, 1);
 	conn->sock = sock;
-	conn->sk = sock->sk;
-	sock_hold(conn->sk);
+	conn->runner.sk = sock->sk;
+	conn->runner.run = conn_run;
+	sock_hold(sock->sk);
 	conn->crc = crc;
 	conn->heard = dialed;
 	conn->greet = dialed;
@@ -227,7 +131,7 @@ struct berth_conn *berth_conn_alloc(struct socket *sock, bool crc, bool dialed)
 int berth_conn_make_iw(struct berth_conn *conn, bool greet)
 {
 	const u32 overhead = BERTH_MPA_LEN_LEN + BERTH_DDP_UNTAGGED_LEN + BERTH_MPA_PAD_MAX + BERTH_MPA_CRC_LEN;
-	const u32 mss = READ_ONCE(tcp_sk(conn->sk)->mss_cache);
+	const u32 mss = READ_ONCE(tcp_sk(conn->runner.sk)->mss_cache);
 
 	conn->parts = berth_parts_alloc();
 	if (!conn->parts)
@@ -259,7 +163,7 @@ void berth_conn_put(struct berth_conn *conn)
 {
 	if (!refcount_dec_and_test(&conn->refs))
 		return;
-	sock_put(conn->sk);
+	sock_put(conn->runner.sk);
 	if (conn->parts)
 		berth_parts_put(conn->parts);
 	kvfree(conn);
@@ -274,7 +178,7 @@ void berth_conn_put(struct berth_conn *conn)
  */
 void berth_conn_attach(struct berth_conn *conn, struct berth_tcp *tcp)
 {
-	struct sock *sk = conn->sk;
+	struct sock *sk = conn->runner.sk;
 
 	tcp_sock_set_nodelay(sk);
 	tcp_sock_set_keepidle(sk, PROBE_SECS);
@@ -284,14 +188,14 @@ void berth_conn_attach(struct berth_conn *conn, struct berth_tcp *tcp)
 	conn->qp = tcp->qp;
 	if (conn->parts)
 		berth_parts_own(conn->parts, conn->qp, &tcp->run_work, berth_tcp_freed, conn);
-	conn->old = berth_hook_set(sk, &hook, conn);
+	berth_runner_start(&conn->runner, &tcp->run_work);
 	sk->sk_allocation = GFP_ATOMIC;
 	release_sock(sk);
 
 	spin_lock_bh(&tcp->lock);
 	tcp->conn = conn;
 	spin_unlock_bh(&tcp->lock);
-	berth_conn_run_process(conn);
+	berth_runner_process(&conn->runner);
 }
 
 /**
@@ -314,12 +218,12 @@ void berth_conn_detach(struct berth_tcp *tcp)
 	tcp->conn = NULL;
 	spin_unlock_bh(&tcp->lock);
 
-	sk = conn->sk;
+	sk = conn->runner.sk;
 	lock_sock(sk);
 	if (conn->parts)
 		berth_parts_disown(conn->parts);
 	conn->qp = NULL;
-	berth_hook_set(sk, &conn->old, NULL);
+	berth_runner_stop(&conn->runner);
 	berth_batch_fini(&conn->batch);
 	if (conn->parts)
 		berth_parts_end(conn->parts);

@@ -21,8 +21,8 @@
 #include "../wire/mpa.h"
 #include "ahead.h"
 #include "batch.h"
-#include "hook.h"
 #include "part.h"
+#include "runner.h"
 
 /* Zero-length READs that may be unanswered: they ask for an acknowledgement. */
 #define BERTH_TCP_ACKS		2
@@ -87,8 +87,7 @@ struct iw_cm_id;
 struct berth_conn {
 	refcount_t refs;
 	struct socket *sock;		/* released when the QP lets go of the connection */
-	struct sock *sk;		/* with a reference, until refs is 0 */
-	struct berth_hook old;
+	struct berth_runner runner;	/* its sk with a reference, until refs is 0 */
 
 	/* All below under the socket's lock. */
 	struct berth_qp *qp;		/* NULL: the QP has let go of it */
@@ -96,10 +95,8 @@ struct berth_conn {
 	u32 piece;			/* payload of one FPDU at most */
 	bool crc;
 	bool heard;			/* the acceptor may send: an FPDU has come */
-	bool sending;			/* berth_tcp_send() is running */
 	bool receiving;			/* berth_tcp_receive() is */
 	bool ended;			/* by the peer, or broken: nothing is sent or taken any more */
-	bool again;			/* something has come while somebody had the socket: to be run once more */
 	bool used;			/* requests have gone or come by it */
 	bool silent;			/* the peer's TCP does not answer; written by the timer */
 	bool probe;			/* ask it whether it is there; the same */
@@ -196,9 +193,6 @@ struct berth_conn *berth_conn_get(struct berth_tcp *tcp);
 void berth_conn_put(struct berth_conn *conn);
 void berth_conn_attach(struct berth_conn *conn, struct berth_tcp *tcp);
 void berth_conn_detach(struct berth_tcp *tcp);
-void berth_conn_run(struct berth_conn *conn, u32 budget);
-void berth_conn_run_process(struct berth_conn *conn);
-void berth_conn_again(struct berth_conn *conn, unsigned long delay);
 void berth_conn_end(struct berth_conn *conn);
 
 /* tcp.c */

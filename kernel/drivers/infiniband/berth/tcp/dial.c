@@ -293,10 +293,10 @@ void berth_dial_hang_up(struct berth_tcp *tcp)
 	if (tcp->state != BERTH_TCP_CLOSING) {
 		tcp->state = BERTH_TCP_CLOSING;
 		tcp->give_up = jiffies + LINGER;
-		berth_conn_run_process(conn);
+		berth_runner_process(&conn->runner);
 		kernel_sock_shutdown(conn->sock, SHUT_WR);
 		/* What came during that. */
-		berth_conn_run_process(conn);
+		berth_runner_process(&conn->runner);
 	}
 	if (READ_ONCE(conn->ended) || time_after_eq(jiffies, tcp->give_up))
 		berth_conn_detach(tcp);

@@ -347,7 +347,7 @@ static int actor(read_descriptor_t *desc, struct sk_buff *skb, unsigned int offs
  */
 void berth_tcp_receive(struct berth_conn *conn)
 {
-	struct sock *sk = conn->sk;
+	struct sock *sk = conn->runner.sk;
 	read_descriptor_t desc = { .arg.data = conn, .count = 1 };
 	int ret = 0;
 

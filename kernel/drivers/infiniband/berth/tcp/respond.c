@@ -70,7 +70,7 @@ static void wait_for_receive(struct berth_conn *conn)
 	if (!qp->srq)
 		berth_qp_ask_for_doorbell(qp, true);
 	/* The SRQ's process never tells; one that posted before it was asked has not either. */
-	berth_conn_again(conn, usecs_to_jiffies(berth_rnr_usec(qp->rq.min_rnr_timer)) + 1);
+	berth_runner_again(&conn->runner, usecs_to_jiffies(berth_rnr_usec(qp->rq.min_rnr_timer)) + 1);
 }
 
 /* How a request fared, as the functions of this file return it. */
@@ -84,7 +84,7 @@ static int outcome(struct berth_conn *conn, const struct berth_ddp *seg,
 		wait_for_receive(conn);
 		return -EAGAIN;
 	case BERTH_RSP_MOVING:
-		berth_conn_again(conn, 1);
+		berth_runner_again(&conn->runner, 1);
 		return -EAGAIN;
 	default:
 		berth_count(conn->qp->dev, BERTH_CNT_TX_ERROR_NAK);
@@ -427,7 +427,7 @@ static u32 answer_atomic(struct berth_conn *conn, const struct berth_tcp_answer 
 	};
 
 	if (berth_batch_add(&conn->batch, &seg, (struct berth_segs){}, 0, conn->crc)) {
-		berth_conn_again(conn, 1);
+		berth_runner_again(&conn->runner, 1);
 		return 0;
 	}
 	conn->next_msn[BERTH_QN_ATOMIC_RESPONSE]++;
@@ -445,7 +445,7 @@ static u32 answer_broken(struct berth_conn *conn, enum berth_rsp_result result)
 	};
 
 	if (result == BERTH_RSP_MOVING) {
-		berth_conn_again(conn, 1);
+		berth_runner_again(&conn->runner, 1);
 		return 0;
 	}
 	berth_count(conn->qp->dev, BERTH_CNT_TX_ERROR_NAK);

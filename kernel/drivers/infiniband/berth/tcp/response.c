@@ -44,7 +44,7 @@ void berth_tcp_freed(void *owner)
 	const struct berth_tcp_expect *e;
 
 	/* TCP forgets what it had when the peer resets the connection: that was not delivered. */
-	if (READ_ONCE(conn->sk->sk_err))
+	if (READ_ONCE(conn->runner.sk->sk_err))
 		return;
 	for (i = 0; i < conn->expect_count; i++) {
 		e = &conn->expect[(conn->expect_first + i) % BERTH_TCP_ANSWERS];
@@ -105,7 +105,7 @@ static int not_landed(struct berth_conn *conn, int err)
 	struct berth_tcp_expect *e = oldest(conn);
 
 	if (err == -EAGAIN) {
-		berth_conn_again(conn, 1);
+		berth_runner_again(&conn->runner, 1);
 		return -EAGAIN;
 	}
 	complete_before(conn, e->counter);

@@ -338,7 +338,7 @@ static void ask(struct berth_conn *conn)
 	if (conn->acks == BERTH_TCP_ACKS || (conn->acks && !idle(conn)))
 		return;
 	if (add_ack_request(conn))
-		berth_conn_again(conn, 1);
+		berth_runner_again(&conn->runner, 1);
 	else
 		conn->greet = false;
 }
@@ -433,11 +433,11 @@ bool berth_tcp_send(struct berth_conn *conn, u32 budget)
 	int err;
 
 	/* TCP may take what has come meanwhile in the middle of sending, and call us again. */
-	if (conn->sending || conn->ended || !conn->heard)
+	if (conn->runner.sending || conn->ended || !conn->heard)
 		return false;
-	conn->sending = true;
+	conn->runner.sending = true;
 	do {
-		err = berth_batch_push(&conn->batch, conn->sk, parts && parts->filling ? &parts->filling->ubuf : NULL,
+		err = berth_batch_push(&conn->batch, conn->runner.sk, parts && parts->filling ? &parts->filling->ubuf : NULL,
 				       false);
 		if (err)
 			break;
@@ -448,11 +448,11 @@ bool berth_tcp_send(struct berth_conn *conn, u32 budget)
 			parts->filling->laid = !berth_batch_empty(&conn->batch);
 		used += cost;
 	} while (!berth_batch_empty(&conn->batch) && used < budget);
-	conn->sending = false;
+	conn->runner.sending = false;
 	if (err && err != -EAGAIN)
 		berth_conn_end(conn);
 	/* Out of memory, not full: with nothing under way TCP has nothing to tell. */
-	if (err == -EAGAIN && !tcp_sk(conn->sk)->packets_out)
-		berth_conn_again(conn, 1);
+	if (err == -EAGAIN && !tcp_sk(conn->runner.sk)->packets_out)
+		berth_runner_again(&conn->runner, 1);
 	return !err && !berth_batch_empty(&conn->batch);
 }

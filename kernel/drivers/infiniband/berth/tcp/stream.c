@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * TCP-offload QPs in stream mode as a transport, and who works on an adopted socket: TCP in softirq, the
- * process that rang the doorbell, a worker; see conn.c, which does the same.
+ * TCP-offload QPs in stream mode as a transport, and what is done when it is an adopted socket's turn
+ * (runner.h).
  *
  * A stream QP comes to RTS by berth_stream_attach() only: there is no peer QP that RTR could name.
  */
@@ -12,20 +12,16 @@
 #include "../op/source.h"
 #include "stream.h"
 
-#define PROCESS_BUDGET	(512U << 10)
-
-/* How often a process or worker goes on with what came while it had the socket, before another one does. */
-#define STRETCHES	8
-
 /**
  * berth_socket_run - take, send and settle
- * @s: socket, locked
+ * @r: of a socket, locked
  * @budget: bytes to send; what is left is for the worker
  *
  * Context: process or softirq.
  */
-void berth_socket_run(struct berth_socket *s, u32 budget)
+void berth_socket_run(struct berth_runner *r, u32 budget)
 {
+	struct berth_socket *s = container_of(r, struct berth_socket, runner);
 	struct berth_qp *qp = s->qp;
 	bool more, drained;
 
@@ -43,36 +39,7 @@ void berth_socket_run(struct berth_socket *s, u32 budget)
 	if (drained)
 		berth_qp_event(qp, IB_EVENT_SQ_DRAINED);
 	if (more)
-		berth_socket_again(s, 0);
-}
-
-/* berth_socket_run() by a process or a worker; none of the QP's locks held. */
-void berth_socket_run_process(struct berth_socket *s)
-{
-	int left = STRETCHES;
-
-	do {
-		lock_sock(s->sk);
-		WRITE_ONCE(s->runner, current);
-		s->again = false;
-		berth_socket_run(s, PROCESS_BUDGET);
-		if (!--left)
-			berth_socket_again(s, 0);
-		release_sock(s->sk);
-	} while (left && READ_ONCE(s->again));
-	/* Unless somebody else is by now. */
-	cmpxchg(&s->runner, current, NULL);
-}
-
-/**
- * berth_socket_again - have a worker run the socket
- * @s: socket, locked
- * @delay: jiffies until then
- */
-void berth_socket_again(struct berth_socket *s, unsigned long delay)
-{
-	if (s->qp)
-		mod_delayed_work(berth_qp_wq, &s->qp->stream->run_work, delay);
+		berth_runner_again(r, 0);
 }
 
 /**
@@ -112,7 +79,7 @@ static void run(struct berth_stream *stream)
 
 	if (!s)
 		return;
-	berth_socket_run_process(s);
+	berth_runner_process(&s->runner);
 	berth_socket_put(s);
 }
 

@@ -17,25 +17,21 @@
 #include "../obj/qp.h"
 #include "../transport.h"
 #include "batch.h"
-#include "hook.h"
 #include "part.h"
+#include "runner.h"
 
 struct berth_socket {
 	refcount_t refs;
 	struct socket *sock;		/* with a reference of its file, until the QP lets go of it */
-	struct sock *sk;
-	struct berth_hook old;
+	struct berth_runner runner;
 	const struct proto_ops *old_ops;
 	gfp_t old_allocation;
 	struct berth_parts *parts;
-	struct task_struct *runner;	/* is in berth_socket_run_process(); compared only */
 
 	/* All below under the socket's lock. */
 	struct berth_qp *qp;		/* NULL: the QP has let go of it */
 	bool receiving;			/* berth_stream_receive() is running */
-	bool sending;			/* berth_stream_send() is */
 	bool broken;			/* reset, or timed out: nothing is sent or taken any more */
-	bool again;			/* something has come while the runner had the socket: to be run once more */
 	bool pushed;			/* the peer has nothing more to say for now */
 	bool ended;			/* its end of stream has been told */
 	bool unready;			/* waits for a receive */
@@ -64,9 +60,7 @@ void berth_socket_get(struct berth_socket *s);
 void berth_socket_put(struct berth_socket *s);
 
 /* stream.c */
-void berth_socket_run(struct berth_socket *s, u32 budget);
-void berth_socket_run_process(struct berth_socket *s);
-void berth_socket_again(struct berth_socket *s, unsigned long delay);
+void berth_socket_run(struct berth_runner *r, u32 budget);
 void berth_socket_broken(struct berth_socket *s, int err);
 
 /* stream_recv.c */

@@ -42,7 +42,7 @@ static int hold_receive(struct berth_socket *s)
 	}
 	if (result == BERTH_RSP_RNR) {
 		if (qp->srq)
-			berth_socket_again(s, SRQ_POLL);
+			berth_runner_again(&s->runner, SRQ_POLL);
 		return -EAGAIN;
 	}
 	if (result)
@@ -90,7 +90,7 @@ static int land(struct berth_socket *s, struct berth_cursor at, u32 n)
 		result = berth_rsp_received(qp, ret);
 	}
 	if (result == BERTH_RSP_MOVING) {
-		berth_socket_again(s, 1);
+		berth_runner_again(&s->runner, 1);
 		return 0;
 	}
 	if (result)
@@ -131,12 +131,12 @@ static int actor(read_descriptor_t *desc, struct sk_buff *skb, unsigned int offs
 static void settle(struct berth_socket *s)
 {
 	struct berth_qp *qp = s->qp;
-	const bool end = s->sk->sk_shutdown & RCV_SHUTDOWN || s->sk->sk_state == TCP_CLOSE;
+	const bool end = s->runner.sk->sk_shutdown & RCV_SHUTDOWN || s->runner.sk->sk_state == TCP_CLOSE;
 
 	spin_lock(&qp->rq.lock);
 	if (qp->rq.in_message && qp->rq.received && (s->pushed || end))
 		finish(s);
-	if (end && !s->ended && !s->sk->sk_err && !hold_receive(s)) {
+	if (end && !s->ended && !s->runner.sk->sk_err && !hold_receive(s)) {
 		s->ended = true;
 		finish(s);
 	}
@@ -150,7 +150,7 @@ static void settle(struct berth_socket *s)
 void berth_stream_receive(struct berth_socket *s)
 {
 	read_descriptor_t desc = { .arg.data = s, .count = 1 };
-	struct sock *sk = s->sk;
+	struct sock *sk = s->runner.sk;
 
 	/* TCP may call us again while it answers for us. */
 	if (s->receiving || s->broken)

@@ -22,7 +22,7 @@ void berth_stream_freed(void *owner)
 	struct berth_qp *qp = s->qp;
 	struct berth_sq *sq = &qp->sq;
 
-	if (READ_ONCE(s->sk->sk_err))
+	if (READ_ONCE(s->runner.sk->sk_err))
 		return;
 	while ((s32)(counter - sq->tail) > 0 && sq->tail != sq->head && !READ_ONCE(qp->failed))
 		berth_sq_complete(qp, IB_WC_SUCCESS);
@@ -104,14 +104,14 @@ void berth_stream_forget(struct berth_socket *s)
 bool berth_stream_send(struct berth_socket *s, u32 budget)
 {
 	struct berth_parts *parts = s->parts;
-	struct sock *sk = s->sk;
+	struct sock *sk = s->runner.sk;
 	u32 used = 0, cost = 0;
 	int err = 0;
 
 	/* TCP may take what has come meanwhile in the middle of sending, and call us again. */
-	if (s->sending || s->broken)
+	if (s->runner.sending || s->broken)
 		return false;
-	s->sending = true;
+	s->runner.sending = true;
 	do {
 		if (parts->filling && parts->filling->laid) {
 			err = berth_batch_push(&s->batch, sk, &parts->filling->ubuf,
@@ -123,11 +123,11 @@ bool berth_stream_send(struct berth_socket *s, u32 budget)
 		cost = fill(s);
 		used += cost;
 	} while (cost && used < budget);
-	s->sending = false;
+	s->runner.sending = false;
 	if (err && err != -EAGAIN)
 		berth_socket_broken(s, -err);
 	/* Out of memory, not full: with nothing under way TCP has nothing to tell. */
 	if (err == -EAGAIN && !tcp_sk(sk)->packets_out)
-		berth_socket_again(s, 1);
+		berth_runner_again(&s->runner, 1);
 	return !err && cost;
 }

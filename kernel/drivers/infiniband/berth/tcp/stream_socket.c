@@ -18,8 +18,6 @@
 #define UVERBS_MODULE_NAME berth
 #include <rdma/uverbs_named_ioctl.h>
 
-#define SOFTIRQ_BUDGET	(256U << 10)
-
 /* ---- the descriptor while the socket is adopted ---- */
 
 static int busy_connect(struct socket *sock, struct sockaddr *addr, int len, int flags)
@@ -101,58 +99,6 @@ static const struct proto_ops *busy_ops_of(const struct socket *sock)
 	return ops;
 }
 
-/* ---- what TCP tells ---- */
-
-/*
- * As in conn.c: what comes while somebody has the socket is read when that is over. It may be the process that has the
- * descriptor, too, with an option of the socket's: a worker, then.
- */
-static bool in_backlog(struct sock *sk, struct berth_socket *s)
-{
-	if (!sock_owned_by_user_nocheck(sk))
-		return false;
-	if (READ_ONCE(s->runner) == current)
-		WRITE_ONCE(s->again, true);
-	else
-		berth_socket_again(s, 0);
-	return true;
-}
-
-static void data_ready(struct sock *sk)
-{
-	struct berth_socket *s = sk->sk_user_data;
-
-	if (s && !in_backlog(sk, s))
-		berth_socket_run(s, SOFTIRQ_BUDGET);
-}
-
-static void write_space(struct sock *sk)
-{
-	struct berth_socket *s = sk->sk_user_data;
-
-	if (!s || s->sending || !sk_stream_is_writeable(sk))
-		return;
-	clear_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-	if (!in_backlog(sk, s))
-		berth_socket_run(s, SOFTIRQ_BUDGET);
-}
-
-/* In the middle of what TCP does with a segment: later. */
-static void state_change(struct sock *sk)
-{
-	struct berth_socket *s = sk->sk_user_data;
-
-	if (s)
-		berth_socket_again(s, 0);
-}
-
-static const struct berth_hook hook = {
-	.data_ready = data_ready,
-	.state_change = state_change,
-	.write_space = write_space,
-	.error_report = state_change,
-};
-
 /* ---- life ---- */
 
 void berth_socket_get(struct berth_socket *s)
@@ -199,7 +145,8 @@ static struct berth_socket *socket_alloc(struct socket *sock)
 	}
 	refcount_set(&s->refs, 1);
 	s->sock = sock;
-	s->sk = sock->sk;
+	s->runner.sk = sock->sk;
+	s->runner.run = berth_socket_run;
 	return s;
 }
 
@@ -216,7 +163,7 @@ static int check(const struct sock *sk)
 
 static int adopt(struct berth_socket *s, struct berth_qp *qp)
 {
-	struct sock *sk = s->sk;
+	struct sock *sk = s->runner.sk;
 	int err;
 
 	lock_sock(sk);
@@ -224,7 +171,7 @@ static int adopt(struct berth_socket *s, struct berth_qp *qp)
 	if (!err) {
 		s->qp = qp;
 		berth_parts_own(s->parts, qp, &qp->stream->run_work, berth_stream_freed, s);
-		s->old = berth_hook_set(sk, &hook, s);
+		berth_runner_start(&s->runner, &qp->stream->run_work);
 		s->old_allocation = sk->sk_allocation;
 		sk->sk_allocation = GFP_ATOMIC;
 		s->old_ops = s->sock->ops;
@@ -267,7 +214,7 @@ static int attach(struct berth_qp *qp, struct socket *sock)
 	stream->socket = s;
 	spin_unlock_bh(&stream->lock);
 	enter(qp);
-	berth_socket_run_process(s);
+	berth_runner_process(&s->runner);
 	return 0;
 }
 
@@ -329,9 +276,9 @@ void berth_stream_detach(struct berth_stream *stream)
 	stream->socket = NULL;
 	spin_unlock_bh(&stream->lock);
 
-	sk = s->sk;
+	sk = s->runner.sk;
 	lock_sock(sk);
-	berth_hook_set(sk, &s->old, NULL);
+	berth_runner_stop(&s->runner);
 	sk->sk_allocation = s->old_allocation;
 	WRITE_ONCE(s->sock->ops, s->old_ops);
 	berth_parts_disown(s->parts);

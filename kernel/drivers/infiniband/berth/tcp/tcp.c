@@ -29,7 +29,7 @@ static void run(struct berth_tcp *tcp)
 
 	if (!conn)
 		return;
-	berth_conn_run_process(conn);
+	berth_runner_process(&conn->runner);
 	berth_conn_put(conn);
 }
 
@@ -74,7 +74,7 @@ unsigned long berth_tcp_patience(const struct berth_sq *sq)
 static void watch(struct berth_qp *qp, struct berth_conn *conn)
 {
 	const unsigned long wait = max(berth_tcp_patience(&qp->sq), SILENCE_MIN);
-	const struct tcp_sock *tp = tcp_sk(conn->sk);
+	const struct tcp_sock *tp = tcp_sk(conn->runner.sk);
 	u32 silent = tcp_jiffies32 - READ_ONCE(tp->rcv_tstamp);
 
 	if (READ_ONCE(tp->packets_out) && silent >= wait) {
@@ -228,7 +228,7 @@ static void kick(struct berth_qp *qp)
 	if (!conn || READ_ONCE(qp->state) == IB_QPS_ERR)
 		idle(qp);
 	else
-		berth_conn_run_process(conn);
+		berth_runner_process(&conn->runner);
 	if (conn)
 		berth_conn_put(conn);
 }
