@@ -3,6 +3,7 @@
 # The part of the benchmark inside the guest: runs each row on each peer, and prints one line a run:
 #	SAMPLE <tab> row <tab> peer <tab> MB/s <tab> messages/s        or  FAILED <tab> row <tab> peer <tab> why
 # usage: bench-guest.sh ROUNDS PEER,PEER… ROW…, a row is NAME:SIZE:ITERATIONS:POST-LIST, or busy
+#        bench-guest.sh --profile PEER ROW: once as it is and once with three times the iterations, counted (profile/)
 #
 # Peers, each with client and server on one device: berth (host memory) and berth-heap on berth0
 # in netns a; rxe on a veth of its own in the first namespace, with the same MTU, and so siw. Between the
@@ -84,6 +85,7 @@ sample() {
 	berth-heap)	PERF_SERVER_ARGS=(--use_dmabuf=heap) PERF_CLIENT_ARGS=(--use_dmabuf=heap) ;;
 	rxe)		where=(- rxe0 10.78.0.1 - rxe0) ;;
 	esac
+	PERF_CLIENT_ARGS+=("${PROFILE[@]}")
 	[[ $list -eq 1 ]] || PERF_CLIENT_ARGS+=(-l "$list")
 	if ! perf_pair $LIMIT "$PERF_LAUNCHERS/$tool" "${where[@]}" "${arguments[@]}"; then
 		printf 'FAILED\t%s\t%s\t%s\n' "$row" "$peer" "$PERF_WHY"
@@ -105,6 +107,34 @@ busy() {
 	fi
 }
 
+# Has the plugin begin or end to count (profile/counts.c); it says so by removing the file.
+count() {
+	: >"/out/$1"
+	while [[ -e /out/$1 ]]; do :; done
+}
+
+# A sample, and whether it was one.
+sampled() {
+	sample "$@" >"$PERF_DIR/sample.txt"
+	cat "$PERF_DIR/sample.txt"
+	grep -q ^SAMPLE "$PERF_DIR/sample.txt"
+}
+
+# Without a peak, for which perftest compares each two of its messages.
+profile() {
+	local peer=$1 name size iterations list times
+	IFS=: read -r name size iterations list <<<"$2"
+	PROFILE=(-N)
+	cp /proc/kallsyms /out/kallsyms
+	sampled "$name" "$peer" "$size" "$iterations" "$list" || return
+	for times in 1 3; do
+		count start
+		sampled "$name" "$peer" "$size" "$((times * iterations))" "$list" || return
+		count stop
+	done
+}
+
+PROFILE=()
 rounds=$1
 IFS=, read -ra peers <<<"$2"
 shift 2
@@ -115,6 +145,10 @@ for peer in "${peers[@]}"; do
 	berth-iw)	setup_iw ;;
 	esac || { printf 'FAILED\tsetup\t%s\tno such device\n' "$peer"; exit 1; }
 done
+if [[ $rounds == --profile ]]; then
+	profile "${peers[0]}" "$1"
+	exit
+fi
 for row in "$@"; do
 	IFS=: read -r name size iterations list <<<"$row"
 	for ((round = 0; round < rounds; round++)); do

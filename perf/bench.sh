@@ -16,6 +16,7 @@ TCP_ROWS=(tcp-write-64k:65536:1000:1 tcp-write-1m:1048576:100:1 tcp-send-64k:655
 usage() {
 	cat <<EOT
 usage: ./run bench [--check] [--rounds N] [--peers LIST] [NAME...]
+       ./run bench --profile [--peers PEER] NAME
 
 Rows: ${ROWS[*]%%:*} (all without a NAME). ib_write_bw over RC, both sides on one device, path
 MTU 4096, in a VM that counts instructions: figures compare costs, they are no speeds of this machine.
@@ -27,6 +28,8 @@ because two of its listeners cannot share a kernel.
   --rounds N    runs of each row on each peer; the median counts (3)
   --peers LIST  of berth, berth-heap, rxe (berth,berth-heap,rxe); busy is about berth alone;
                 with tcp rows of berth-tcp, berth-iw, siw, iperf3 (all)
+  --profile     instead: where the instructions of a message of one row go, by function, on one peer that
+                uses verbs (the first)
 
 Floors: berth over rxe 5 x at 64 KiB and 3 x in messages of 8 bytes; a dma-buf of the heap within 10 % of
 host memory at 64 KiB; 1,000 busy QPs within 10 % of the messages of one. Over TCP at 64 KiB, writes: 3 x siw and 0.9 of the
@@ -34,10 +37,11 @@ plain socket. The table goes to stdout, all samples to build/bench/first-light.j
 EOT
 }
 
-check='' rounds=3 peers='' names=()
+check='' rounds=3 peers='' profile='' names=()
 while [[ $# -gt 0 ]]; do
 	case $1 in
 	--check)	check=1 ;;
+	--profile)	profile=1 ;;
 	--rounds|--peers)
 		[[ $# -ge 2 ]] || bad_usage "bench: $1 needs a value"
 		[[ $1 == --rounds ]] && rounds=$2 || peers=$2
@@ -69,9 +73,28 @@ for row in ${names[@]+"${names[@]}"}; do
 	[[ " ${table[*]%%:*} " == *" $row "* ]] || bad_usage "bench: no row '$row' beside the others; there are ${table[*]%%:*}"
 done
 
+# Two runs, one with three times the messages: what is once a run does not count.
+profile_main() {
+	local out=$BUILD/bench/profile fields
+	[[ ${#rows[@]} -eq 1 && -n ${names[*]:-} ]] || bad_usage "bench: --profile wants the name of one row"
+	peers=${peers%%,*}
+	[[ $peers != iperf3 && ${rows[0]} != busy:* ]] || bad_usage "bench: --profile counts messages of perftest's: not busy, not iperf3"
+	IFS=: read -ra fields <<<"${rows[0]}"
+	rm -rf "$out"
+	mkdir -p "$out"
+	gcc -O2 -Wall -Wextra -fPIC -shared -fvisibility=hidden -pthread -o "$out/counts.so" "$TOP/perf/profile/counts.c" ||
+		die "bench: perf/profile/counts.c does not compile"
+	say "counting the instructions of ${fields[0]} on $peers, twice"
+	bash "$VMDIR/vm.sh" --icount ${siw[@]+"${siw[@]}"} --timeout 3000 --out "$out" --plugin "$out/counts.so,dir=$out" -- \
+		bash "$TOP/perf/bench-guest.sh" --profile "$peers" "${rows[0]}" >&2 ||
+		die "bench: the VM ended with status $? (build/vm/dmesg.log)"
+	exec python3 "$TOP/perf/profile/report.py" "$out" $((2 * fields[2]))
+}
+
 make_build_dir 600
 need perftest ibverbs-providers iproute2
 [[ $name != tcp ]] || need iperf3
+[[ -z $profile ]] || profile_main
 out=$BUILD/bench
 mkdir -p "$out"
 samples=$out/$name.tsv

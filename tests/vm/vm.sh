@@ -32,6 +32,7 @@ berth1), MTU 4200; rdma_rxe at hand (modprobe rdma_rxe); a 256 MiB PCI BAR of de
   --no-build      take what was built last, without looking at the sources
   --siw           build siw for this kernel too (modprobe siw; from then on it is always at hand)
   --out DIR       /out in the guest is DIR here
+  --plugin SO,ARG a plugin of QEMU's, with --icount
   --net DIR/N     a second network card, on a wire with the VM that has DIR/M (0 and 1)
   --bar FILE      keep the BAR's memory in FILE (created if it does not exist), else it is thrown away
   --timeout S     give up after S seconds (600)
@@ -51,14 +52,14 @@ Afterwards: build/vm/console.log (the kernel's console) and build/vm/dmesg.log (
 EOT
 }
 
-smp=2 mem=2G net='' icount='' flavour=stock berth=1 nobuild='' siw='' out='' bar='' timeout=600 accel=auto quiet=''
+smp=2 mem=2G net='' icount='' plugin='' flavour=stock berth=1 nobuild='' siw='' out='' bar='' timeout=600 accel=auto quiet=''
 BAR_SIZE=$((256 << 20))
 LOGS=${BERTH_VM_LOGS:-$BUILD/vm}
 
 parse() {
 	while [[ $# -gt 0 ]]; do
 		case $1 in
-		--smp|--mem|--net|--out|--bar|--timeout)
+		--smp|--mem|--net|--out|--bar|--timeout|--plugin)
 			[[ $# -ge 2 ]] || bad_usage "vm: $1 needs a value"
 			case $1 in
 			--smp)		smp=$2 ;;
@@ -67,6 +68,7 @@ parse() {
 			--out)		out=$2 ;;
 			--bar)		bar=$2 ;;
 			--timeout)	timeout=$2 ;;
+			--plugin)	plugin=$2 ;;
 			esac
 			shift ;;
 		--icount)	icount=1 ;;
@@ -88,6 +90,7 @@ parse() {
 	[[ $timeout =~ ^[1-9][0-9]*$ ]] || bad_usage "vm: --timeout wants seconds, not '$timeout'"
 	[[ -z $net || ( $net == */[01] && -d ${net%/*} ) ]] ||
 		bad_usage "vm: --net wants an existing directory and /0 or /1, not '$net'"
+	[[ -z $plugin || -n $icount ]] || bad_usage "vm: --plugin goes with --icount"
 	cmd=("$@")
 }
 
@@ -227,7 +230,7 @@ qemu_args() {
 	case $accel in
 	kvm)	args+=(-accel kvm -cpu host -smp "$smp") ;;
 	tcg)	if [[ -n $icount ]]; then
-			args+=(-accel tcg -icount shift=0,sleep=off -smp 1 -cpu "$cpu")
+			args+=(-accel tcg -icount shift=0,sleep=off -smp 1 -cpu "$cpu" ${plugin:+-plugin "$plugin"})
 		else
 			args+=(-accel tcg,thread=multi -smp "$smp" -cpu "$cpu")
 		fi ;;
