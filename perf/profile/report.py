@@ -5,6 +5,7 @@
 usage: report.py DIR MESSAGES [FUNCTIONS]
 DIR has kallsyms (the guest's), counts.0 of a run and counts.1 of one with MESSAGES more.
 A function's instructions are its own, without those that it calls. A string instruction (rep movs) counts once a step.
+Programs poll while they wait, so theirs differ from run to run and can come out negative.
 """
 import bisect
 import collections
@@ -55,7 +56,7 @@ def main():
         modules[module] += instructions
     print(f"{sum(cost.values()):>10.0f} instructions a message")
     for module, instructions in modules.most_common():
-        if instructions >= 1:
+        if abs(instructions) >= 1:
             print(f"{instructions:>10.0f} {module}")
     print(f"\n{'instructions':>12}{'calls':>9}  function")
     for key in sorted(cost, key=cost.get, reverse=True)[:most]:
