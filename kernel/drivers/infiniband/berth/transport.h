@@ -27,7 +27,7 @@ struct berth_send_wqe;
  * @setup: prepare timers, works and memory of a QP that nobody knows yet (process context); 0 or
  *	-ENOMEM
  * @teardown: give back what @setup took, of a QP that nobody knows any more; NULL: nothing
- * @prepare: RTR is about to be set, attributes are valid (process context); NULL: nothing to do.
+ * @prepare: INIT or RTR is about to be set, attributes are valid (process context); NULL: nothing to do.
  *	Returns 0 or the error that modify fails with
  * @quiesce: stop timers; nobody starts them again before the next modify (process context)
  * @shutdown: stop timers and works for good (process context)
@@ -52,7 +52,7 @@ struct berth_transport {
 	enum ib_qp_state sq_error;
 	int (*setup)(struct berth_qp *qp);
 	void (*teardown)(struct berth_qp *qp);
-	int (*prepare)(struct berth_qp *qp);
+	int (*prepare)(struct berth_qp *qp, enum ib_qp_state next);
 	void (*quiesce)(struct berth_qp *qp);
 	void (*shutdown)(struct berth_qp *qp);
 	bool (*takes)(const struct berth_send_wqe *wqe);

@@ -201,8 +201,9 @@ static int modify(struct berth_qp *qp, const struct ib_qp_attr *attr, int mask)
 		if (err)
 			return err;
 	}
-	if (mask & IB_QP_STATE && attr->qp_state == IB_QPS_RTR && qp->transport->prepare) {
-		err = qp->transport->prepare(qp);
+	if (mask & IB_QP_STATE && (attr->qp_state == IB_QPS_INIT || attr->qp_state == IB_QPS_RTR) &&
+	    qp->transport->prepare) {
+		err = qp->transport->prepare(qp, attr->qp_state);
 		if (err) {
 			berth_path_fini(&path);
 			return err;

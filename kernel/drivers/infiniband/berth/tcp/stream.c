@@ -139,9 +139,9 @@ static void teardown(struct berth_qp *qp)
 	qp->stream = NULL;
 }
 
-static int prepare(struct berth_qp *qp)
+static int prepare(struct berth_qp *qp, enum ib_qp_state next)
 {
-	return -EINVAL;
+	return next == IB_QPS_INIT ? 0 : -EINVAL;
 }
 
 static void quiesce(struct berth_qp *qp)

@@ -145,8 +145,8 @@ static void teardown(struct berth_qp *qp)
 	qp->tcp = NULL;
 }
 
-/* Before RTR is set: from then on the peer may call. */
-static int prepare(struct berth_qp *qp)
+/* From INIT on the peer may call: it may be at RTR before us, and would find nobody. */
+static int prepare(struct berth_qp *qp, enum ib_qp_state next)
 {
 	int err;
 
