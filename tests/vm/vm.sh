@@ -196,15 +196,18 @@ keep_logs() {
 # protection keys are nothing that we could break, and an eighth of the time. With cmpxchg16b the kernel's allocator has
 # been seen to come out of an interrupt with flags that were half of an address (a double fault); without it the kernel
 # does the same with interrupts off.
+# The debug kernel's check of the DMA API looks at each page of a dma-buf whenever a test touches the buffer, a third of
+# all instructions: only with --long.
 # shellcheck disable=SC2054
 qemu_args() {
-	local cpu=max,-erms,-fsrm,-la57,-pku clear='' clock='tsc=unstable hpet=disable'
+	local cpu=max,-erms,-fsrm,-la57,-pku clear='' clock='tsc=unstable hpet=disable' dma=''
 	# Figures are for the kernel as it is.
 	[[ -n $icount ]] || cpu+=,-cx16 clear=init_on_alloc=0
 	[[ -z $icount && $accel == tcg ]] || clock=tsc=reliable
+	[[ $flavour != debug || -n ${BERTH_LONG:-} ]] || dma=dma_debug=off
 	args=(-machine q35 -m "$mem" -nodefaults -no-user-config -display none -no-reboot
 		-kernel "$KIMAGE" -initrd "$INITRD"
-		-append "console=ttyS0 loglevel=5 panic=-1 printk.devkmsg=on log_buf_len=8M net.ifnames=0 mitigations=off no_timer_check norandmaps $clock rcupdate.rcu_cpu_stall_suppress=1 $clear ${BERTH_APPEND:-}"
+		-append "console=ttyS0 loglevel=5 panic=-1 printk.devkmsg=on log_buf_len=8M net.ifnames=0 mitigations=off no_timer_check norandmaps $clock rcupdate.rcu_cpu_stall_suppress=1 $clear $dma ${BERTH_APPEND:-}"
 		-chardev "file,id=con,path=$work/console.log" -serial chardev:con
 		-device virtio-rng-pci
 		-object "memory-backend-file,id=bar,share=on,mem-path=$bar,size=$BAR_SIZE"
