@@ -212,14 +212,24 @@ vm_tests() {
 		background+=("$other")
 	fi
 	lane 0
+	# While the other one ends.
+	pair_test
 	[[ -z $other ]] || wait "$other" || true
 	scripts_left
 	[[ ${#scripts[@]} -eq 0 ]] || report "FAIL vm/left: no VM has run: ${scripts[*]##*/}"
 }
 
+# berth and rdma_rxe in two VMs; once.
+paired=''
+pair_test() {
+	[[ -z $paired ]] || return 0
+	paired=1
+	! wanted pair || RESULTS=$RESULTS bash "$TOP/tests/pair/test.sh" "$flavour" </dev/null || true
+}
+
 # What needs no VM, and the packages' test, which mostly waits for the network: with what the VM leaves of the
 # processors. Before the debug kernel's VM, which has no time to spare, or instead of it.
-side='' rest=''
+side='' rest='' user=''
 beside() {
 	! wanted sparse || step sparse kmod_sparse "$flavour" || true
 	! wanted_units || unit_tests
@@ -279,19 +289,20 @@ test_main() {
 	: >"$RESULTS"
 	[[ -z $list ]] || { list_names; return; }
 	need gcc g++ make cmake pkg-config libc6-dev libibverbs-dev librdmacm-dev gcc-12 binutils libelf1
+	! wanted build/user || { step build/user build_user & user=$!; }
 	kernel_get "$flavour"
 	# Who is not root is told at once.
 	[[ $(id -u) == 0 ]] || need_rest
 	need_rest &
 	rest=$!
-	! wanted build/user || ! step build/user build_user || built=user
+	[[ -z $user ]] || ! wait "$user" || built=user
 	! wanted build/modules || ! step build/modules kmod_build "$flavour" || built+=modules
 	wait "$rest" || exit 1
 	start_beside
 	vm_tests
 	[[ -z $side ]] || wait "$side" || true
 	background=()
-	! wanted pair || RESULTS=$RESULTS bash "$TOP/tests/pair/test.sh" "$flavour" || true
+	pair_test
 	totals
 }
 
