@@ -11,6 +11,14 @@ trap link_down EXIT
 modprobe -q sch_netem || { skip loss/netem "this kernel has no netem"; exit 0; }
 bad_link_up || { fail loss/setup "no link of our own"; exit 1; }
 
+cases=(--filter 'data/*/wire/host-bar' --filter 'psn_wrap/read/wire' --filter 'crowd/wire/host' --filter 'reads/wire/16')
+of_loss=(--filter 'mtu/*/wire/1024/*' --filter 'psn_wrap/send/wire' --filter 'bidir/wire/host' --filter 'order/wire/bar')
+if debug_kernel; then
+	cases=(--filter 'data/send_inv/wire/host-bar' --filter 'data/write_imm/wire/host-bar' --filter 'data/read/wire/host-bar'
+		--filter 'reads/wire/16')
+	of_loss=(--filter 'mtu/send/wire/1024/*' --filter 'psn_wrap/*/wire' --filter 'crowd/wire/host' --filter 'order/wire/bar')
+fi
+
 # over LABEL "NETEM OPTIONS" COUNTER [OPTIONS OF rc_data...]: COUNTER has to rise.
 over() {
 	local label=$1 counter=$3 before began netem
@@ -19,9 +27,7 @@ over() {
 	bad_wire "${netem[@]}" || { fail "loss/$label" "tc refused ${netem[*]}"; return; }
 	before=$(census bt0 bt1)
 	began=$(counters "$counter")
-	run_verbs_as '' "loss/$label/" rc_data --dev bt0 --peer bt1 --ack-timeout 12 \
-		--filter 'data/*/wire/host-bar' --filter 'psn_wrap/read/wire' --filter 'crowd/wire/host' \
-		--filter 'reads/wire/16' "$@"
+	run_verbs_as '' "loss/$label/" rc_data --dev bt0 --peer bt1 --ack-timeout 12 "${cases[@]}" "$@"
 	if [[ $(counters "$counter") -gt $began ]]; then
 		pass "loss/$label/happened"
 	else
@@ -31,8 +37,7 @@ over() {
 	good_wire
 }
 
-over loss 'loss 2%' retransmits --filter 'mtu/*/wire/1024/*' --filter 'psn_wrap/send/wire' \
-	--filter 'bidir/wire/host' --filter 'order/wire/bar'
+over loss 'loss 2%' retransmits "${of_loss[@]}"
 over duplicate 'duplicate 10%' rx_duplicate
 over reorder 'delay 1ms reorder 25% 50%' rx_out_of_order
 over corrupt 'corrupt 2%' rx_bad_icrc

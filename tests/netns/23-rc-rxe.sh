@@ -36,18 +36,23 @@ setup || rc=$?
 [[ $rc -eq 0 ]] || { fail rxe/setup "no link to rxe"; exit 1; }
 
 # rxe registers no dma-buf and invalidates no ordinary region: those stay on berth's side.
-run_verbs_as '' 'rxe/responds/' rc_data --dev bt0 --peer rxe9 \
-	--filter 'data/send/wire/*-host' --filter 'data/send_imm/wire/bar-host' --filter 'data/write/wire/*-host' \
-	--filter 'data/write_imm/wire/bar-host' --filter 'data/read/wire/host-*' \
-	--filter 'mtu/[!s]*/wire/*/host-host' --filter 'ipv6/write/wire' --filter 'ipv6/read/wire' \
-	--filter 'psn_wrap/write/wire' --filter 'psn_wrap/read/wire' --filter 'sge/write/wire/host' \
-	--filter 'inline/write/wire/host' --filter 'ring_wrap/wire/16' --filter 'batch/wire'
-run_verbs_as '' 'rxe/requests/' rc_data --dev rxe9 --peer bt0 \
-	--filter 'data/send/wire/host-*' --filter 'data/send_inv/wire/host-bar' --filter 'data/write/wire/host-*' \
-	--filter 'data/write_imm/wire/host-bar' --filter 'data/read/wire/*-host' \
-	--filter 'mtu/*/wire/*/host-host' --filter 'ipv6/write/wire' --filter 'ipv6/read/wire' \
-	--filter 'psn_wrap/write/wire' --filter 'psn_wrap/read/wire' --filter 'sge/send/wire/host' \
-	--filter 'ring_wrap/wire/16' --filter 'batch/wire'
+both=(--filter 'ipv6/write/wire' --filter 'ipv6/read/wire' --filter 'psn_wrap/write/wire' --filter 'psn_wrap/read/wire'
+	--filter 'ring_wrap/wire/16' --filter 'batch/wire')
+responds=(--filter 'data/send/wire/*-host' --filter 'data/send_imm/wire/bar-host' --filter 'data/write/wire/*-host'
+	--filter 'data/write_imm/wire/bar-host' --filter 'data/read/wire/host-*' --filter 'mtu/[!s]*/wire/*/host-host'
+	--filter 'sge/write/wire/host' --filter 'inline/write/wire/host')
+requests=(--filter 'data/send/wire/host-*' --filter 'data/send_inv/wire/host-bar' --filter 'data/write/wire/host-*'
+	--filter 'data/write_imm/wire/host-bar' --filter 'data/read/wire/*-host' --filter 'mtu/*/wire/*/host-host'
+	--filter 'sge/send/wire/host')
+if debug_kernel; then
+	both=(--filter 'ipv6/write/wire' --filter 'psn_wrap/read/wire' --filter 'batch/wire')
+	responds=(--filter 'data/send_imm/wire/bar-host' --filter 'data/write_imm/wire/bar-host' --filter 'data/read/wire/host-heap'
+		--filter 'mtu/[!s]*/wire/*/host-host' --filter 'sge/write/wire/host')
+	requests=(--filter 'data/send_inv/wire/host-bar' --filter 'data/write_imm/wire/host-bar' --filter 'data/read/wire/heap-host'
+		--filter 'mtu/send*/wire/*/host-host' --filter 'sge/send/wire/host')
+fi
+run_verbs_as '' 'rxe/responds/' rc_data --dev bt0 --peer rxe9 "${both[@]}" "${responds[@]}"
+run_verbs_as '' 'rxe/requests/' rc_data --dev rxe9 --peer bt0 "${both[@]}" "${requests[@]}"
 run_verbs_as '' 'rxe/responds/atomic/' rc_atomic --dev bt0 --peer rxe9 --filter '[vlsm]*/wire/host'
 run_verbs_as '' 'rxe/requests/atomic/' rc_atomic --dev rxe9 --peer bt0 --filter '[vlsm]*/wire/host'
 words=(--filter 'atomic_write/ex/wire/host' --filter 'atomic_write/stream/wire/host'
