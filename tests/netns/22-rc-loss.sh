@@ -15,8 +15,8 @@ cases=(--filter 'data/*/wire/host-bar' --filter 'psn_wrap/read/wire' --filter 'c
 of_loss=(--filter 'mtu/*/wire/1024/*' --filter 'psn_wrap/send/wire' --filter 'bidir/wire/host' --filter 'order/wire/bar')
 if debug_kernel; then
 	cases=(--filter 'data/send_inv/wire/host-bar' --filter 'data/write_imm/wire/host-bar' --filter 'data/read/wire/host-bar'
-		--filter 'reads/wire/16')
-	of_loss=(--filter 'mtu/send/wire/1024/*' --filter 'psn_wrap/*/wire' --filter 'crowd/wire/host' --filter 'order/wire/bar')
+		--filter 'psn_wrap/read/wire' --filter 'crowd/wire/host' --filter 'reads/wire/16')
+	of_loss=(--filter 'mtu/send/wire/1024/*' --filter 'psn_wrap/send/wire' --filter 'order/wire/bar')
 fi
 
 # over LABEL "NETEM OPTIONS" COUNTER [OPTIONS OF rc_data...]: COUNTER has to rise.
