@@ -98,20 +98,19 @@ same_census() {
 
 link_up() {
 	local ns dev a4 a6
-	ip netns add ta && ip netns add tb || return 1
-	ip link add tva netns ta type veth peer name tvb netns tb || return 1
+	ip -batch - <<-EOT || return 1
+	netns add ta
+	netns add tb
+	link add tva netns ta type veth peer name tvb netns tb
+	EOT
 	while read -r ns dev a4 a6; do
-		ip -n "$ns" link set lo up
 		ip netns exec "$ns" sysctl -qw net.ipv6.conf.all.accept_dad=0 "net.ipv6.conf.$dev.accept_dad=0"
-		ip -n "$ns" link set "$dev" mtu 4200 up
-		ip -n "$ns" addr add "$a4" dev "$dev"
-		ip -n "$ns" addr add "$a6" dev "$dev" nodad
+		printf '%s\n' "link set lo up" "link set $dev mtu 4200 up" "addr add $a4 dev $dev" "addr add $a6 dev $dev nodad" |
+			ip -n "$ns" -batch - || return 1
 	done <<-EOT
 	ta tva 10.78.0.1/24 fd78::1/64
 	tb tvb 10.78.0.2/24 fd78::2/64
 	EOT
-	wait_for ip -n ta -br link show tva up
-	wait_for ip -n tb -br link show tvb up
 }
 
 # At most 5 s on the stock kernel.
@@ -138,7 +137,12 @@ devs_up() {
 	wait_for gid_ready bt0 ta && wait_for gid_ready bt1 tb
 }
 
-mac() { ip -n "$1" -br link show "$2" | awk '{ print $3 }'; }
+mac() {
+	local line
+	line=$(ip -n "$1" -br link show "$2")
+	read -r _ _ line _ <<<"$line"
+	echo "$line"
+}
 
 # The kernel asks for a neighbour's address once a second and gives up: over a bad wire it is told.
 tell_neighbours() {
