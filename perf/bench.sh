@@ -58,7 +58,7 @@ done
 # Either kind of rows, as they have different peers.
 known=(berth berth-heap rxe) table=("${ROWS[@]}") name=first-light siw=()
 if [[ ${names[0]:-} == tcp* ]]; then
-	known=(berth-tcp berth-iw siw iperf3) table=("${TCP_ROWS[@]}") name=tcp siw=(--siw)
+	known=(berth-tcp berth-iw siw iperf3) table=("${TCP_ROWS[@]}") name=tcp
 	[[ ${names[*]} != tcp ]] || names=()
 fi
 peers=${peers:-$(IFS=,; echo "${known[*]}")}
@@ -77,9 +77,9 @@ done
 profile_main() {
 	local out=$BUILD/bench/profile fields
 	[[ ${#rows[@]} -eq 1 && -n ${names[*]:-} ]] || bad_usage "bench: --profile wants the name of one row"
-	peers=${peers%%,*}
 	[[ $peers != iperf3 && ${rows[0]} != busy:* ]] || bad_usage "bench: --profile counts messages of perftest's: not busy, not iperf3"
 	IFS=: read -ra fields <<<"${rows[0]}"
+	need gcc libc6-dev
 	rm -rf "$out"
 	mkdir -p "$out"
 	gcc -O2 -Wall -Wextra -fPIC -shared -fvisibility=hidden -pthread -o "$out/counts.so" "$TOP/perf/profile/counts.c" ||
@@ -93,8 +93,10 @@ profile_main() {
 
 make_build_dir 600
 need perftest ibverbs-providers iproute2
-[[ $name != tcp ]] || need iperf3
+[[ -z $profile ]] || peers=${peers%%,*}
+[[ ,$peers, != *,siw,* ]] || siw=(--siw)
 [[ -z $profile ]] || profile_main
+[[ ,$peers, != *,iperf3,* ]] || need iperf3
 out=$BUILD/bench
 mkdir -p "$out"
 samples=$out/$name.tsv

@@ -289,13 +289,20 @@ test_main() {
 	: >"$RESULTS"
 	[[ -z $list ]] || { list_names; return; }
 	need gcc g++ make cmake pkg-config libc6-dev libibverbs-dev librdmacm-dev gcc-12 binutils libelf1
-	! wanted build/user || { step build/user build_user & user=$!; }
+	if wanted build/user; then
+		set -m
+		step build/user build_user &
+		user=$!
+		set +m
+		background+=("$user")
+	fi
 	kernel_get "$flavour"
 	# Who is not root is told at once.
 	[[ $(id -u) == 0 ]] || need_rest
 	need_rest &
 	rest=$!
 	[[ -z $user ]] || ! wait "$user" || built=user
+	background=()
 	! wanted build/modules || ! step build/modules kmod_build "$flavour" || built+=modules
 	wait "$rest" || exit 1
 	start_beside
