@@ -31,7 +31,7 @@ debug_kernel_compile() {
 debug_kernel_sources() {
 	local dir=$1 deb tar
 	[[ ! -e $dir/.complete ]] || return 0
-	deb=$(download linux-source-6.12)
+	deb=$(download linux-source-6.12) || exit 1
 	rm -rf "$dir" "$dir.new"
 	mkdir -p "$dir.new"
 	say "unpacking the kernel sources"

@@ -47,7 +47,7 @@ unpack_stock() {
 	make_build_dir 1500
 	rm -rf "$new" "$root"
 	for p in "linux-image-$KVER" "linux-headers-$KVER" "linux-headers-$KREL-common" "linux-kbuild-$KREL"; do
-		deb=$(download "$p")
+		deb=$(download "$p") || exit 1
 		unpack "$deb" "$new"
 	done
 	# Debian 12 has /lib as a link to usr/lib; the layers of the guest's root must agree with it.

@@ -6,7 +6,7 @@
 siw_make() {
 	local dst=$1 deb tar
 	[[ ! -e $dst/siw.ko || $(cat "$dst/.kernel" 2>/dev/null) != "$KVER" ]] || return 0
-	deb=$(download linux-source-6.12)
+	deb=$(download linux-source-6.12) || exit 1
 	rm -rf "$dst"
 	mkdir -p "$dst"
 	unpack "$deb" "$dst/deb"
