@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 /*
- * Posting single requests and waiting for completions. Polling yields between tries: the machine
- * may have one CPU, and the device needs it too.
+ * Posting single requests and waiting for completions. Polling yields between tries, and sleeps
+ * where it takes long: the machine may have one CPU, and the device needs it too.
  */
 #include <sched.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vtest.h"
 
 #define POLL_MS		10000
+#define POLL_TRIES	50
+#define POLL_SLEEP_US	100
 
 struct ibv_sge vt_sge(const struct vt_buf *buf, size_t off, uint32_t len)
 {
@@ -66,6 +69,7 @@ int vt_rdma(struct vt_ep *ep, uint64_t wr_id, enum ibv_wr_opcode op, struct ibv_
 bool vt_poll_for(struct ibv_cq *cq, struct ibv_wc *wc, unsigned int ms)
 {
 	uint64_t end = vt_now_ms() + ms;
+	unsigned int tries = 0;
 
 	for (;;) {
 		int n = ibv_poll_cq(cq, 1, wc);
@@ -73,9 +77,13 @@ bool vt_poll_for(struct ibv_cq *cq, struct ibv_wc *wc, unsigned int ms)
 		CHECK(n >= 0, "ibv_poll_cq: %d", n);
 		if (n)
 			return true;
+		if (++tries < POLL_TRIES) {
+			sched_yield();
+			continue;
+		}
 		if (vt_now_ms() >= end)
 			return false;
-		sched_yield();
+		usleep(POLL_SLEEP_US);
 	}
 }
 

@@ -176,25 +176,44 @@ void vt_run_deferred(void)
 	}
 }
 
+static void block_child(int how)
+{
+	sigset_t child;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(how, &child, NULL);
+}
+
 static void run_child(void)
 {
 	setpgid(0, 0);
 	signal(SIGINT, SIG_DFL);
+	block_child(SIG_UNBLOCK);
 	current->fn(current->arg);
 	vt_run_deferred();
 	_exit(EXIT_PASS);
 }
 
-/* Wait for @pid until @end_ms. Return: whether it ended. */
+/* Wait for @pid until @end_ms. Return: whether it ended. SIGCHLD is blocked, so it is not lost before the wait. */
 static bool wait_until(pid_t pid, int *status, uint64_t end_ms)
 {
-	for (;;) {
-		if (waitpid(pid, status, WNOHANG) == pid)
-			return true;
-		if (vt_now_ms() >= end_ms)
+	uint64_t now;
+	sigset_t child;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	while (waitpid(pid, status, WNOHANG) != pid) {
+		struct timespec left;
+
+		now = vt_now_ms();
+		if (now >= end_ms)
 			return false;
-		usleep(500);
+		left.tv_sec = (time_t)((end_ms - now) / 1000);
+		left.tv_nsec = (long)((end_ms - now) % 1000) * 1000000;
+		sigtimedwait(&child, NULL, &left);
 	}
+	return true;
 }
 
 /* Run cases[i]. Return: EXIT_PASS, EXIT_FAIL or EXIT_SKIP. */
@@ -272,6 +291,7 @@ static int run_all(char **filters, int nr_filters, bool list)
 	/* Providers are loaded now, once; the children inherit them. */
 	if (devs)
 		ibv_free_device_list(devs);
+	block_child(SIG_BLOCK);
 
 	for (i = 0; i < nr_cases; i++) {
 		if (!chosen(cases[i].name, filters, nr_filters))
