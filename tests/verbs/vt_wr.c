@@ -11,7 +11,9 @@
 
 #define POLL_MS		10000
 #define POLL_TRIES	50
-#define POLL_SLEEP_US	100
+/* Of sleep between two tries: at first, and at most. */
+#define POLL_US_FIRST	100
+#define POLL_US_MAX	2000
 
 struct ibv_sge vt_sge(const struct vt_buf *buf, size_t off, uint32_t len)
 {
@@ -69,7 +71,7 @@ int vt_rdma(struct vt_ep *ep, uint64_t wr_id, enum ibv_wr_opcode op, struct ibv_
 bool vt_poll_for(struct ibv_cq *cq, struct ibv_wc *wc, unsigned int ms)
 {
 	uint64_t end = vt_now_ms() + ms;
-	unsigned int tries = 0;
+	unsigned int tries = 0, us = POLL_US_FIRST;
 
 	for (;;) {
 		int n = ibv_poll_cq(cq, 1, wc);
@@ -83,7 +85,8 @@ bool vt_poll_for(struct ibv_cq *cq, struct ibv_wc *wc, unsigned int ms)
 		}
 		if (vt_now_ms() >= end)
 			return false;
-		usleep(POLL_SLEEP_US);
+		usleep(us);
+		us = us * 5 / 4 < POLL_US_MAX ? us * 5 / 4 : POLL_US_MAX;
 	}
 }
 

@@ -213,7 +213,7 @@ qemu_args() {
 		-object "memory-backend-file,id=bar,share=on,mem-path=$bar,size=$BAR_SIZE"
 		-device ivshmem-plain,memdev=bar
 		-netdev hubport,id=nic,hubid=0 -device virtio-net-pci,netdev=nic
-		-device virtio-serial-pci)
+		-device virtio-serial-pci,max_ports=4)
 	local share end=${net##*/}
 	[[ -z $net ]] ||
 		args+=(-netdev "dgram,id=wire,local.type=unix,local.path=$net,remote.type=unix,remote.path=${net%/*}/$((1 - end))"
