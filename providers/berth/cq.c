@@ -174,7 +174,7 @@ static inline void cqe_to_wc(const struct berth_cqe *cqe, struct ibv_wc *wc)
 	wc->wc_flags = cqe_wc_flags(cqe);
 	wc->pkey_index = cqe->pkey_index;
 	wc->slid = 0;
-	wc->sl = 0;
+	wc->sl = cqe_sl(cqe);
 	wc->dlid_path_bits = 0;
 }
 

@@ -76,4 +76,16 @@ static inline unsigned int cqe_wc_flags(const struct berth_cqe *cqe)
 	       (cqe->flags & BERTH_CQE_GRH) >> 3;
 }
 
+/*
+ * There are no service levels on Ethernet, and a datagram's completion has to tell which header came with it (IBTA annex
+ * A17, 17.4.5.1), for which the verbs have no field. Adapters put it there, and programs look for it there (UCX): 8 says
+ * RoCEv2, 1 IPv6, 2 IPv4.
+ */
+static inline uint8_t cqe_sl(const struct berth_cqe *cqe)
+{
+	if (!(cqe->flags & BERTH_CQE_GRH))
+		return 0;
+	return 8 | (cqe->flags & BERTH_CQE_IPV4 ? 2 : 1);
+}
+
 #endif

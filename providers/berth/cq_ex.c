@@ -95,7 +95,7 @@ static uint64_t read_completion_wallclock(struct ibv_cq_ex *ibcq)
 	return to_bcq_ex(ibcq)->cur->wallclock;
 }
 
-/* There are no local identifiers and no service levels on Ethernet. */
+/* There are no local identifiers on Ethernet. */
 static uint32_t read_slid(struct ibv_cq_ex *ibcq)
 {
 	(void)ibcq;
@@ -104,8 +104,7 @@ static uint32_t read_slid(struct ibv_cq_ex *ibcq)
 
 static uint8_t read_sl(struct ibv_cq_ex *ibcq)
 {
-	(void)ibcq;
-	return 0;
+	return cqe_sl(to_bcq_ex(ibcq)->cur);
 }
 
 static uint8_t read_dlid_path_bits(struct ibv_cq_ex *ibcq)

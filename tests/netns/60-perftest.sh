@@ -31,10 +31,11 @@ ON_DEBUG=(ib_write_bw-local-16-qps ib_read_lat-local-all-sizes ib_send_bw-wire-1
 	ib_write_bw-loss-16-qps ib_read_bw-loss-bar)
 failed=0
 
-# wanted NAME: on the debug kernel a sample; with TCP-offload QPs (95) each tool with each exporter, all sizes and 16
-# QPs, and with --long all.
+# wanted NAME: on the debug kernel a sample; with TCP-offload QPs (95) each tool with each exporter, 16 QPs, and all sizes
+# of each opcode, and with --long all.
 wanted() {
-	local tcp=('*-wire-heap' '*-wire-udmabuf' '*-wire-bar' '*-16-qps' '*-all-sizes') pattern
+	local tcp=('*-wire-heap' '*-wire-udmabuf' '*-wire-bar' '*-16-qps' ib_{write_bw-wire,send_lat-local,read_bw-local}-all-sizes)
+	local pattern
 	[[ $1 == *"$select"* ]] || return 1
 	if [[ ${BERTH_FLAVOUR:-stock} != stock ]]; then
 		[[ " ${ON_DEBUG[*]} " == *" $1 "* ]]

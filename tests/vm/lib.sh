@@ -13,7 +13,7 @@ JOBS=${BERTH_JOBS:-$(nproc)}
 export TOP BUILD STAGE
 
 # What ./run vm wants on this machine, besides what builds.
-VM_PACKAGES=(qemu-system-x86 kmod iproute2 ethtool python3 procps ibverbs-utils perftest rdmacm-utils
+VM_PACKAGES=(qemu-system-x86 kmod iproute2 ethtool python3 procps ibverbs-utils perftest rdmacm-utils ucx-utils
 	ibverbs-providers python3-pyverbs)
 
 say() { printf '%s\n' "berth: $*" >&2; }

@@ -251,6 +251,7 @@ enum berth_cqe_flags {
 	BERTH_CQE_SOLICITED = 1 << 4,
 	BERTH_CQE_DEAD = 1 << 5,	/* set by the process: of a QP that is gone, skip */
 	BERTH_CQE_VLAN = 1 << 6,	/* vlan_id holds; kernel consumers only */
+	BERTH_CQE_IPV4 = 1 << 7,	/* the GRH is an IPv4 header, else IPv6 */
 };
 
 struct berth_cqe {

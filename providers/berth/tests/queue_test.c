@@ -339,8 +339,12 @@ static void poll__maps_fields(void)
 	CHECK(wc[0].imm_data == 0xdeadbeef && wc[0].wc_flags == IBV_WC_WITH_IMM);
 	CHECK(wc[0].qp_num == s.qp->qp_num && wc[0].src_qp == 12 && wc[0].vendor_err == 34);
 	CHECK(!wc[0].slid && !wc[0].sl && !wc[0].dlid_path_bits && !wc[0].pkey_index);
-	CHECK(wc[1].wc_flags == (IBV_WC_WITH_INV | IBV_WC_GRH));
+	CHECK(wc[1].wc_flags == (IBV_WC_WITH_INV | IBV_WC_GRH) && wc[1].sl == 9);
 	CHECK(wc[1].opcode == IBV_WC_RECV && wc[1].status == IBV_WC_WR_FLUSH_ERR);
+
+	cqe.flags = BERTH_CQE_RECV | BERTH_CQE_GRH | BERTH_CQE_IPV4;
+	mock_complete(s.cq_ring, &cqe);
+	CHECK(ibv_poll_cq(s.cq, 3, wc) == 1 && wc[0].wc_flags == IBV_WC_GRH && wc[0].sl == 10);
 
 	cqe.flags = 0;
 	for (i = 0; i < sizeof(send_ops) / sizeof(send_ops[0]); i++) {

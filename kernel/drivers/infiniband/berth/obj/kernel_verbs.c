@@ -383,8 +383,10 @@ static bool to_wc(const struct berth_cqe *cqe, struct ib_wc *wc)
 		wc->wc_flags |= IB_WC_WITH_INVALIDATE;
 		wc->ex.invalidate_rkey = cqe->ex;
 	}
-	if (cqe->flags & BERTH_CQE_GRH)
-		wc->wc_flags |= IB_WC_GRH;
+	if (cqe->flags & BERTH_CQE_GRH) {
+		wc->wc_flags |= IB_WC_GRH | IB_WC_WITH_NETWORK_HDR_TYPE;
+		wc->network_hdr_type = cqe->flags & BERTH_CQE_IPV4 ? RDMA_NETWORK_IPV4 : RDMA_NETWORK_IPV6;
+	}
 	if (cqe->flags & BERTH_CQE_VLAN) {
 		wc->wc_flags |= IB_WC_WITH_VLAN;
 		wc->vlan_id = cqe->vlan_id;

@@ -140,6 +140,7 @@ static void complete_receive(struct berth_qp *qp, const struct berth_packet *pkt
 		.status = IB_WC_SUCCESS,
 		.opcode = imm ? BERTH_WR_SEND_IMM : BERTH_WR_SEND,
 		.flags = BERTH_CQE_GRH | (imm ? BERTH_CQE_IMM : 0) |
+			 (rx->family == AF_INET ? BERTH_CQE_IPV4 : 0) |
 			 (pkt->flags & BERTH_PKT_SE ? BERTH_CQE_SOLICITED : 0),
 		.byte_len = GRH_BYTES + pkt->payload_len,
 		.ex = (__force u32)pkt->imm,
