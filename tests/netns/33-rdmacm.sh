@@ -50,7 +50,7 @@ same_census rdmacm/left_behind "$before" berth0 berth1
 link_loop() {
 	local i end pids=()
 	link_up && devs_up || { fail delete/setup "no link"; return; }
-	end=$((SECONDS + 12 * ${BERTH_SLOW:-1}))
+	end=$((SECONDS + 12 * ($(slow) / 2)))
 	while ((SECONDS < end)); do ip netns exec ta timeout 5 rping -s -a 10.78.0.1 -P; done >/dev/null 2>&1 &
 	pids+=($!)
 	for i in 1 2; do

@@ -1,13 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 # The module goes and comes, again and again: links are deleted under traffic, the processes killed, the module
-# unloaded with links that still exist, loaded, and its links used. 5 rounds, 100 with --long. Runs in the guest.
+# unloaded with links that still exist, loaded, and its links used. 5 rounds, 3 on the debug kernel, 100 with --long. Runs in
+# the guest.
 # timeout: 180
 set -uo pipefail
 # shellcheck source=tests/verbs/guest-lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"
 need_programs rc_data
 rounds=5
+! debug_kernel || rounds=3
 [[ -z ${BERTH_LONG:-} ]] || rounds=100
 traffic=
 stop_traffic() {
