@@ -29,6 +29,8 @@ BANDWIDTH=(ib_write_bw ib_send_bw ib_read_bw)
 ON_DEBUG=(ib_write_bw-local-16-qps ib_read_lat-local-all-sizes ib_send_bw-wire-16-qps ib_send_bw-wire-events
 	ib_write_bw-wire-post-list ib_write_bw-wire-heap ib_send_lat-wire-udmabuf ib_read_bw-wire-bar ib_write_lat-wire-bar
 	ib_write_bw-loss-16-qps ib_read_bw-loss-bar)
+[[ ${BERTH_QP_TYPE:-} != tcp ]] || ON_DEBUG=(ib_send_bw-wire-16-qps ib_write_bw-wire-heap ib_send_lat-wire-udmabuf
+	ib_read_bw-wire-bar ib_write_bw-loss-16-qps)
 failed=0
 
 # wanted NAME: on the debug kernel a sample; with TCP-offload QPs (95) each tool with each exporter, 16 QPs, and all sizes

@@ -102,6 +102,8 @@ resources
 pingpong pingpong-local a berth0 "$a4" 10.77.0.1 berth0 "$a4"
 pingpong pingpong-wire b berth1 "$b4" 10.77.0.2 berth0 "$a4"
 pingpong pingpong-wire-events b berth1 "$b4" 10.77.0.2 berth0 "$a4" -e
+# The rest takes other paths of the programs, not of ours.
+[[ ${BERTH_FLAVOUR:-stock} == stock ]] || exit $failed
 pingpong pingpong-local-events a berth0 "$a4" 10.77.0.1 berth0 "$a4" -e
 pingpong pingpong-wire-ipv6 b berth1 "$b6" 10.77.0.2 berth0 "$a6"
 pingpong pingpong-wire-ipv6-local a berth0 "$a6" 10.77.0.1 berth0 "$a6" -e

@@ -10,16 +10,18 @@ need_programs rc_errors rc_events rc_srq rc_mw rc_life odp
 export BERTH_QP_TYPE=tcp
 
 before=$(census berth0 berth1)
+paths='*'
 if debug_kernel; then
+	paths='*/wire'
 	run_verbs_as '' tcp/ rc_errors --filter 'remote/*/host/wire' --filter '[!r]*/wire'
 else
 	run_verbs_as '' tcp/ rc_errors --filter 'remote/*/bar/wire' --filter '[!rpm]*/wire' --filter 'post/*'
 fi
 run_verbs_as '' tcp/ rc_events --filter 'channel/*' --filter 'events/*'
-run_verbs_as '' tcp/ rc_srq
+run_verbs_as '' tcp/ rc_srq --filter "$paths"
 run_verbs_as '' tcp/ rc_mw --filter '*/wire*'
 # ATOMIC WRITE does not exist here; absent memory stops the stream without a word to the peer.
-run_verbs_as '' tcp/ odp --filter 'odp/[!ap]*'
+run_verbs_as '' tcp/ odp --filter "odp/[!ap]$paths"
 [[ -z ${BERTH_LONG:-} ]] || export LIFE_ROUNDS=50
 run_verbs_as '' tcp/ rc_life --filter 'kill/*' --filter 'move/*'
 same_census tcp/left_behind "$before" berth0 berth1

@@ -43,9 +43,10 @@ programs() {
 }
 # Programs whose server speaks first, or that connect twice.
 more_programs() {
-	local name=$1 tool
+	local name=$1 tool tools=(ib_write_bw ib_write_lat ib_read_bw ib_read_lat ib_send_bw ib_send_lat)
+	! debug_kernel || tools=(ib_write_bw ib_read_lat ib_send_bw)
 	cm_pair "$name/ucmatose" ucmatose -b $four -c 5 -C 20 -- ucmatose -s $four -c 5 -C 20
-	for tool in ib_write_bw ib_write_lat ib_read_bw ib_read_lat ib_send_bw ib_send_lat; do
+	for tool in "${tools[@]}"; do
 		cm_pair "$name/$tool" $tool -R -F -n 50 -- $tool -R -F -n 50 $four
 	done
 	cm_pair "$name/ib_write_bw/16" ib_write_bw -R -F -q 16 -n 50 -s 65536 -- ib_write_bw -R -F -q 16 -n 50 -s 65536 $four
