@@ -315,6 +315,20 @@ static bool look_behind(struct berth_conn *conn)
 	return conn->ahead.active;
 }
 
+/*
+ * Behind what an skb had. An answer that leaves now takes TCP's acknowledgement along, which TCP else sends by itself as
+ * soon as it has been read.
+ */
+static void answer(struct berth_conn *conn)
+{
+	/* A segment without payload is acted on although nothing follows it. */
+	if (!conn->broken && resume(conn) == -EPROTO)
+		conn->broken = true;
+	/* A connection that is at its end is read to it. */
+	if (conn->answer_count && conn->runner.sk->sk_state == TCP_ESTABLISHED)
+		berth_tcp_send(conn, BERTH_BATCH_BYTES);
+}
+
 /* sk_read_actor_t: how many of @len bytes were taken; fewer end the reading. */
 static int actor(read_descriptor_t *desc, struct sk_buff *skb, unsigned int offset, size_t len)
 {
@@ -336,6 +350,7 @@ static int actor(read_descriptor_t *desc, struct sk_buff *skb, unsigned int offs
 			return done;
 		}
 	}
+	answer(conn);
 	return len;
 }
 

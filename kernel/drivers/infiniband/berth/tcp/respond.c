@@ -456,9 +456,9 @@ static u32 answer_broken(struct berth_conn *conn, enum berth_rsp_result result)
 
 /**
  * berth_tcp_answer_step - add an FPDU of the oldest answer that the peer waits for
- * @conn: connection with room in its batch, rq.lock held
+ * @conn: connection with room in its batch, rq.lock held; there is one
  *
- * Return: what it cost, 0: there is none, or it has to wait.
+ * Return: what it cost, 0: it has to wait.
  */
 u32 berth_tcp_answer_step(struct berth_conn *conn)
 {
@@ -477,7 +477,7 @@ u32 berth_tcp_answer_step(struct berth_conn *conn)
 	};
 	int ret;
 
-	if (!conn->answer_count || !berth_qp_responds(qp) || READ_ONCE(qp->failed))
+	if (!berth_qp_responds(qp) || READ_ONCE(qp->failed))
 		return 0;
 	if (answer->atomic)
 		return answer_atomic(conn, answer);

@@ -396,7 +396,7 @@ static u32 add_answers(struct berth_conn *conn)
 	add_rnr(conn);
 	do {
 		cost = 0;
-		if (berth_batch_room(&conn->batch) && conn->batch.bytes < ANSWER_BYTES)
+		if (conn->answer_count && berth_batch_room(&conn->batch) && conn->batch.bytes < ANSWER_BYTES)
 			cost = berth_tcp_answer_step(conn);
 		used += cost;
 	} while (cost);

@@ -222,6 +222,31 @@ static enum berth_ddp_reason check(const struct berth_ddp *seg, const struct ber
 }
 
 /**
+ * berth_ddp_rest - decode what follows the first bytes of a segment
+ * @seg: as berth_ddp_prefix() has left it; the other fields are written
+ * @hdr: the FPDU from its length field on, any alignment; @seg->hdr_len bytes
+ *
+ * Context: Any.
+ * Return: as of berth_ddp_parse().
+ */
+int berth_ddp_rest(struct berth_ddp *seg, const void *hdr)
+{
+	enum berth_ddp_reason reason;
+
+	if (decode_body(seg, decode_ddp(seg, hdr)))
+		return refuse(seg, BERTH_DDP_SHORT);
+	if (!seg->tagged && seg->qn != seg->op->qn)
+		return refuse(seg, BERTH_DDP_QN);
+	reason = check(seg, seg->op);
+	if (reason)
+		return refuse(seg, reason);
+	/* Up to the very last address is no wrap. Who builds leaves it to the peer to refuse one. */
+	if (seg->tagged && seg->payload_len && seg->to + (seg->payload_len - 1) < seg->to)
+		return refuse(seg, BERTH_DDP_TO);
+	return seg->hdr_len;
+}
+
+/**
  * berth_ddp_parse - decode the headers of one segment
  * @seg: result; every field is written
  * @hdr: the FPDU from its length field on, any alignment
@@ -239,7 +264,6 @@ static enum berth_ddp_reason check(const struct berth_ddp *seg, const struct ber
  */
 int berth_ddp_parse(struct berth_ddp *seg, const void *hdr, size_t avail)
 {
-	enum berth_ddp_reason reason;
 	int len;
 
 	if (avail < BERTH_DDP_PREFIX_LEN) {
@@ -251,17 +275,7 @@ int berth_ddp_parse(struct berth_ddp *seg, const void *hdr, size_t avail)
 		return len;
 	if (avail < (size_t)len)
 		return refuse(seg, BERTH_DDP_SHORT);
-	if (decode_body(seg, decode_ddp(seg, hdr)))
-		return refuse(seg, BERTH_DDP_SHORT);
-	if (!seg->tagged && seg->qn != seg->op->qn)
-		return refuse(seg, BERTH_DDP_QN);
-	reason = check(seg, seg->op);
-	if (reason)
-		return refuse(seg, reason);
-	/* Up to the very last address is no wrap. Who builds leaves it to the peer to refuse one. */
-	if (seg->tagged && seg->payload_len && seg->to + (seg->payload_len - 1) < seg->to)
-		return refuse(seg, BERTH_DDP_TO);
-	return len;
+	return berth_ddp_rest(seg, hdr);
 }
 
 static void *encode_ddp(void *buf, const struct berth_ddp *seg, const struct berth_rdmap_op *op,

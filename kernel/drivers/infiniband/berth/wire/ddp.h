@@ -117,6 +117,7 @@ struct berth_ddp {
 };
 
 int berth_ddp_prefix(struct berth_ddp *seg, const void *prefix);
+int berth_ddp_rest(struct berth_ddp *seg, const void *hdr);
 int berth_ddp_parse(struct berth_ddp *seg, const void *hdr, size_t avail);
 int berth_ddp_build(const struct berth_ddp *seg, void *buf, size_t room);
 

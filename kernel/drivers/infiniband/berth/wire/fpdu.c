@@ -66,7 +66,7 @@ static int take_header(struct berth_fpdu *f, const u8 *p, u32 n)
 
 	if (f->hdr_len < f->seg.hdr_len)
 		return used;
-	len = berth_ddp_parse(&f->seg, f->hdr, f->hdr_len);
+	len = berth_ddp_rest(&f->seg, f->hdr);
 	if (len < 0)
 		return broken(f, len);
 	f->left = f->seg.payload_len;
