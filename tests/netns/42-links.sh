@@ -81,6 +81,7 @@ netdevs() {
 		check links/over_virtio/add_again rdma link add l0 type berth netdev "${d##*/}"
 		check links/over_virtio/parent test -e "/sys/class/infiniband/l0/device/net/${d##*/}"
 		rdma link delete l0
+		break
 	done
 	[[ -n $found ]] || skip links/over_virtio "this machine has no virtio network card"
 }

@@ -22,7 +22,8 @@ CMD is not a shell line: use  -- bash -c 'one | two'  for that.
 
 In the guest: netns a (veth va, 10.77.0.1/24, fd77::1/64, device berth0) and b (vb, 10.77.0.2/24, fd77::2/64,
 berth1), MTU 4200; rdma_rxe at hand (modprobe rdma_rxe); a 256 MiB PCI BAR of device memory (ivshmem,
-1af4:1110, BAR 2); debugfs, tracefs, unlimited locked memory.
+1af4:1110, BAR 2); two network cards on one wire, virtio-net and e1000, of the first namespace; debugfs,
+tracefs, unlimited locked memory.
 
   --smp N         processors (2)
   --mem SIZE      memory (2G)
@@ -213,7 +214,8 @@ qemu_args() {
 		-device virtio-rng-pci
 		-object "memory-backend-file,id=bar,share=on,mem-path=$bar,size=$BAR_SIZE"
 		-device ivshmem-plain,memdev=bar
-		-netdev hubport,id=nic,hubid=0 -device virtio-net-pci,netdev=nic
+		-netdev hubport,id=nic0,hubid=0 -device virtio-net-pci,netdev=nic0,mac=52:54:00:be:71:00
+		-netdev hubport,id=nic1,hubid=0 -device e1000,netdev=nic1,mac=52:54:00:be:71:01
 		-device virtio-serial-pci,max_ports=4)
 	local share end=${net##*/}
 	[[ -z $net ]] ||

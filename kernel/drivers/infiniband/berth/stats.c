@@ -39,6 +39,7 @@ static const struct rdma_stat_desc descs[] = {
 	[BERTH_CNT_DOORBELLS].name = "doorbells",
 	[BERTH_CNT_CQ_OVERFLOW].name = "cq_overflow",
 	[BERTH_CNT_RX_DROPPED].name = "rx_dropped",
+	[BERTH_CNT_TX_COPIED].name = "tx_copied",
 };
 
 static_assert(ARRAY_SIZE(descs) == BERTH_NUM_COUNTERS);

@@ -39,6 +39,7 @@ enum berth_counter {
 	BERTH_CNT_DOORBELLS,
 	BERTH_CNT_CQ_OVERFLOW,
 	BERTH_CNT_RX_DROPPED,		/* datagrams for which there was no receive */
+	BERTH_CNT_TX_COPIED,		/* parts of a stream whose pages went to TCP by reference and had to be copied on the way */
 	BERTH_NUM_COUNTERS
 };
 

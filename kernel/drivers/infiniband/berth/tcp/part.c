@@ -3,6 +3,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include "../op/source.h"
+#include "../stats.h"
 #include "part.h"
 
 /**
@@ -95,19 +96,24 @@ static void freed(struct berth_parts *p)
 		mod_delayed_work(berth_qp_wq, p->work, 0);
 }
 
-/* ubuf_info_ops.complete, whenever TCP drops a reference. */
+/* ubuf_info_ops.complete, whenever an skb drops a reference; @success: it did not need a copy of the bytes. */
 static void part_put(struct sk_buff *skb, struct ubuf_info *ubuf, bool success)
 {
 	struct berth_part *part = container_of(ubuf, struct berth_part, ubuf);
 	struct berth_parts *p = part->of;
 
+	if (!success)
+		WRITE_ONCE(part->copied, true);
 	if (!refcount_dec_and_test(&ubuf->refcnt))
 		return;
 	spin_lock_bh(&p->lock);
 	part->done = true;
 	reap(p);
-	if (p->qp)
+	if (p->qp) {
+		if (READ_ONCE(part->copied))
+			berth_count(p->qp->dev, BERTH_CNT_TX_COPIED);
 		freed(p);
+	}
 	spin_unlock_bh(&p->lock);
 	berth_parts_put(p);
 }
@@ -131,6 +137,7 @@ bool berth_parts_begin(struct berth_parts *p)
 	if (!p->starved) {
 		part = &p->part[(p->first + p->count++) % BERTH_PARTS];
 		part->done = false;
+		part->copied = false;
 		part->laid = false;
 		part->open = false;
 		part->counter = p->counter;

@@ -31,6 +31,7 @@ struct berth_part {
 	bool laid;			/* something is in it */
 	bool open;			/* it ends in the middle of a WQE */
 	bool done;			/* acknowledged, and nothing refers to its bytes */
+	bool copied;			/* the kernel had to copy of them, as for a receiver on this host */
 };
 
 struct berth_parts {
