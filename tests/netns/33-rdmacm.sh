@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 # rdma_cm: librdmacm's own programs and perftest -R, between network namespaces and on one device, over IPv4 and
-# IPv6; management packets that are none; a link that is deleted while connections come and go. Runs in the guest.
+# IPv6, also with TCP-offload QPs; management packets that are none; a link that is deleted while connections come and
+# go. Runs in the guest.
 # timeout: 240
 set -uo pipefail
 # shellcheck source=tests/verbs/guest-lib.sh
@@ -27,6 +28,20 @@ CLIENT_NS=a cm_pair one_device/udaddy udaddy -b $four -C 10 -- udaddy -s $four -
 for tool in ib_write_bw ib_write_lat ib_read_bw ib_read_lat ib_send_bw ib_send_lat; do
 	cm_pair "perftest/$tool" $tool -R -F -n 50 -- $tool -R -F -n 50 $four
 done
+
+# The connection manager connects QPs, which then are TCP connections.
+over_tcp() {
+	local sent
+	sent=$(segments a)
+	export BERTH_QP_TYPE=tcp
+	cm_pair tcp/rping rping -s -a $four -C 10 -V -- rping -c -a $four -C 10 -V
+	cm_pair tcp/rping/ipv6 rping -s -a $six -C 5 -V -S 4000 -- rping -c -a $six -C 5 -V -S 4000
+	CLIENT_NS=a cm_pair tcp/one_device/rping rping -s -a $four -C 5 -V -- rping -c -a $four -C 5 -V
+	cm_pair tcp/perftest/ib_send_bw ib_send_bw -R -F -n 50 -- ib_send_bw -R -F -n 50 $four
+	unset BERTH_QP_TYPE
+	if (($(segments a) > sent + 50)); then pass tcp/is_tcp; else fail tcp/is_tcp "hardly a segment was sent"; fi
+}
+over_tcp
 
 # Addresses of a VLAN above the link's netdev are the link's, too; answers have to go back there.
 vlan() {

@@ -12,9 +12,6 @@ crc=/sys/module/berth/parameters/tcp_crc
 trap 'echo N >$crc; link_down' EXIT
 export BERTH_QP_TYPE=tcp
 
-# segments NETNS: that its TCP has sent.
-segments() { ip netns exec "$1" awk '/^Tcp:/ && $12 ~ /[0-9]/ { print $12 }' /proc/net/snmp; }
-
 before=$(census berth0 berth1)
 sent=$(segments a)
 if debug_kernel; then

@@ -182,6 +182,9 @@ counters() {
 	echo $sum
 }
 
+# segments NETNS: that its TCP has sent.
+segments() { ip netns exec "$1" awk '/^Tcp:/ && $12 ~ /[0-9]/ { print $12 }' /proc/net/snmp; }
+
 link_down() {
 	local d
 	for d in bt0 bt1; do no_dev $d || rdma link delete $d; done
