@@ -71,19 +71,15 @@ netdevs() {
 		skip links/over_vlan "this kernel has no VLANs"
 	fi
 	modprobe -q virtio_net
-	local d found=
-	for d in /sys/class/net/*; do
-		[[ $(readlink -f "$d/device/driver" 2>/dev/null) == */virtio_net ]] || continue
-		found=1
-		ip addr add 10.79.2.1/24 dev "${d##*/}" 2>/dev/null
-		ip link set "${d##*/}" up
-		over virtio '' "${d##*/}"
-		check links/over_virtio/add_again rdma link add l0 type berth netdev "${d##*/}"
-		check links/over_virtio/parent test -e "/sys/class/infiniband/l0/device/net/${d##*/}"
-		rdma link delete l0
-		break
-	done
-	[[ -n $found ]] || skip links/over_virtio "this machine has no virtio network card"
+	local d
+	d=$(netdev_of virtio_net)
+	[[ -n $d ]] || { skip links/over_virtio "this machine has no virtio network card"; return; }
+	ip addr add 10.79.2.1/24 dev "$d" 2>/dev/null
+	ip link set "$d" up
+	over virtio '' "$d"
+	check links/over_virtio/add_again rdma link add l0 type berth netdev "$d"
+	check links/over_virtio/parent test -e "/sys/class/infiniband/l0/device/net/$d"
+	rdma link delete l0
 }
 
 # Without an address there is nothing to send from, but the link may come first: the GID comes with the address.

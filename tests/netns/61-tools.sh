@@ -102,7 +102,7 @@ resources
 pingpong pingpong-local a berth0 "$a4" 10.77.0.1 berth0 "$a4"
 pingpong pingpong-wire b berth1 "$b4" 10.77.0.2 berth0 "$a4"
 pingpong pingpong-wire-events b berth1 "$b4" 10.77.0.2 berth0 "$a4" -e
-# The rest takes other paths of the programs, not of ours.
+# What the rest takes of ours the programs of tests/verbs take on the debug kernel, too.
 [[ ${BERTH_FLAVOUR:-stock} == stock ]] || exit $failed
 pingpong pingpong-local-events a berth0 "$a4" 10.77.0.1 berth0 "$a4" -e
 pingpong pingpong-wire-ipv6 b berth1 "$b6" 10.77.0.2 berth0 "$a6"

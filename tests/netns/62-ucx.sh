@@ -7,6 +7,8 @@
 set -uo pipefail
 # shellcheck source=tests/verbs/guest-lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"
+# shellcheck source=perf/guest.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../../perf/guest.sh"
 command -v ucx_perftest >/dev/null || { fail setup "ucx_perftest is not installed: apt-get install ucx-utils"; exit 1; }
 limit=$((40 * ${BERTH_SLOW:-1}))
 dir=$(mktemp -d)
@@ -28,7 +30,7 @@ ucx() {
 	port=$((port + 1))
 	UCX_NET_DEVICES=berth0:1 ip netns exec a timeout "$limit" ucx_perftest -f -p $port "$@" >"$dir/server" 2>&1 &
 	server=$!
-	wait_for listens a $port
+	perf_listening $port $server || true
 	UCX_NET_DEVICES=$dev:1 ip netns exec "$ns" timeout "$limit" ucx_perftest -f -p $port "$@" 10.77.0.1 >"$dir/client" 2>&1 || crc=$?
 	[[ $crc -eq 0 ]] || kill $server 2>/dev/null
 	wait $server || src=$?
@@ -37,13 +39,6 @@ ucx() {
 	else
 		fail "$name" "server $src, client $crc: $(tail -qn 3 "$dir/server" "$dir/client" | tr '\n' ';')"
 	fi
-}
-
-# listens NETNS PORT: in hexadecimal, as the kernel has it.
-listens() {
-	local hex
-	printf -v hex '%04X' "$2"
-	ip netns exec "$1" grep -q ":$hex 0*:0000 0A" /proc/net/tcp
 }
 
 # transport NAME UCX-TRANSPORT: on one device, because the server takes its from the client.

@@ -43,19 +43,14 @@ copied() { cat "/sys/class/infiniband/$1/ports/1/hw_counters/tx_copied"; }
 # Pages go to a network card as they are; for a receiver on this host the kernel copies them, and so it does where a card
 # cannot gather. QEMU has two cards on one wire; its e1000 can, its virtio-net on such a wire cannot.
 between_cards() {
-	local n driver before sender='' receiver=''
+	local n before sender receiver
 	# Over veth they were, so that the counter is known to count.
 	(($(copied berth0) > 0)) && pass stream/veth/copied || fail stream/veth/copied "tx_copied is 0"
 	# The debug kernel has no driver of network cards but virtio's.
 	! debug_kernel || return
 	modprobe -q -a virtio_net e1000
-	for n in /sys/class/net/*; do
-		driver=$(readlink -f "$n/device/driver")
-		case ${driver##*/} in
-		e1000)		sender=${n##*/} ;;
-		virtio_net)	receiver=${n##*/} ;;
-		esac
-	done
+	sender=$(netdev_of e1000)
+	receiver=$(netdev_of virtio_net)
 	[[ -n $sender && -n $receiver ]] || { skip stream/cards "this machine has not got both network cards"; return; }
 	ip netns add c0
 	ip netns add c1

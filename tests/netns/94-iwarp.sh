@@ -75,8 +75,9 @@ fi
 
 # ---- killed, either side ----
 killed() {
-	local victim=$1 i server client
-	for ((i = 0; i < ${BERTH_LONG:+10}5; i++)); do
+	local victim=$1 i server client rounds=5
+	[[ -z ${BERTH_LONG:-} ]] || rounds=105
+	for ((i = 0; i < rounds; i++)); do
 		ip netns exec ta rping -s -a $four -P >/dev/null 2>&1 & server=$!
 		await_listener rping
 		ip netns exec tb rping -c -a $four -C 100000 -S 60000 >/dev/null 2>&1 & client=$!

@@ -182,6 +182,16 @@ counters() {
 	echo $sum
 }
 
+# netdev_of DRIVER: a netdev of this namespace that it drives; nothing where there is none.
+netdev_of() {
+	local d
+	for d in /sys/class/net/*; do
+		[[ $(readlink -f "$d/device/driver" 2>/dev/null) == */"$1" ]] || continue
+		echo "${d##*/}"
+		return
+	done
+}
+
 # segments NETNS: that its TCP has sent.
 segments() { ip netns exec "$1" awk '/^Tcp:/ && $12 ~ /[0-9]/ { print $12 }' /proc/net/snmp; }
 

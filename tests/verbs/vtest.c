@@ -176,20 +176,28 @@ void vt_run_deferred(void)
 	}
 }
 
-static void block_child(int how)
+/* SIGCHLD and nothing else. */
+static sigset_t of_children(void)
 {
-	sigset_t child;
+	sigset_t set;
 
-	sigemptyset(&child);
-	sigaddset(&child, SIGCHLD);
-	sigprocmask(how, &child, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	return set;
+}
+
+static void mask_children(int how)
+{
+	const sigset_t set = of_children();
+
+	sigprocmask(how, &set, NULL);
 }
 
 static void run_child(void)
 {
 	setpgid(0, 0);
 	signal(SIGINT, SIG_DFL);
-	block_child(SIG_UNBLOCK);
+	mask_children(SIG_UNBLOCK);
 	current->fn(current->arg);
 	vt_run_deferred();
 	_exit(EXIT_PASS);
@@ -198,20 +206,17 @@ static void run_child(void)
 /* Wait for @pid until @end_ms. Return: whether it ended. SIGCHLD is blocked, so it is not lost before the wait. */
 static bool wait_until(pid_t pid, int *status, uint64_t end_ms)
 {
-	uint64_t now;
-	sigset_t child;
+	const sigset_t set = of_children();
 
-	sigemptyset(&child);
-	sigaddset(&child, SIGCHLD);
 	while (waitpid(pid, status, WNOHANG) != pid) {
+		uint64_t now = vt_now_ms();
 		struct timespec left;
 
-		now = vt_now_ms();
 		if (now >= end_ms)
 			return false;
 		left.tv_sec = (time_t)((end_ms - now) / 1000);
 		left.tv_nsec = (long)((end_ms - now) % 1000) * 1000000;
-		sigtimedwait(&child, NULL, &left);
+		sigtimedwait(&set, NULL, &left);
 	}
 	return true;
 }
@@ -291,7 +296,7 @@ static int run_all(char **filters, int nr_filters, bool list)
 	/* Providers are loaded now, once; the children inherit them. */
 	if (devs)
 		ibv_free_device_list(devs);
-	block_child(SIG_BLOCK);
+	mask_children(SIG_BLOCK);
 
 	for (i = 0; i < nr_cases; i++) {
 		if (!chosen(cases[i].name, filters, nr_filters))

@@ -24,13 +24,11 @@ pyverbs_end() {
 # suite ARGUMENTS: as run.py takes them. Sets failed.
 suite() { /usr/bin/python3 "$here/run.py" --suite "$dir" "$@" || failed=1; }
 
-# virtio_link NAME TYPE: a link over the one virtio-net card, which is in the init namespace. The suite's rdma_cm
+# virtio_link NAME TYPE: a link over the virtio-net card, which is in the init namespace. The suite's rdma_cm
 # tests want a netdev that has a parent device, and those of the namespaces are veths.
 virtio_link() {
-	local n net=''
-	for n in /sys/class/net/*; do
-		[[ $(readlink -f "$n/device/driver") != */virtio_net ]] || net=${n##*/}
-	done
+	local net
+	net=$(netdev_of virtio_net)
 	[[ -n $net ]] || { echo "no virtio-net card in the init namespace"; return 1; }
 	sysctl -qw "net.ipv6.conf.$net.accept_dad=0"
 	ip link set "$net" up

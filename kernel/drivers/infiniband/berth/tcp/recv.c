@@ -307,6 +307,16 @@ static int resume(struct berth_conn *conn)
 	return ret;
 }
 
+/* resume() of a stream that is not broken; it may be then. */
+static int go_on(struct berth_conn *conn)
+{
+	int ret = conn->broken ? 0 : resume(conn);
+
+	if (ret == -EPROTO)
+		conn->broken = true;
+	return ret;
+}
+
 /* Do bytes of the socket have to be looked at although what is before them waits? */
 static bool look_behind(struct berth_conn *conn)
 {
@@ -322,8 +332,7 @@ static bool look_behind(struct berth_conn *conn)
 static void answer(struct berth_conn *conn)
 {
 	/* A segment without payload is acted on although nothing follows it. */
-	if (!conn->broken && resume(conn) == -EPROTO)
-		conn->broken = true;
+	go_on(conn);
 	/* A connection that is at its end is read to it. */
 	if (conn->answer_count && conn->runner.sk->sk_state == TCP_ESTABLISHED)
 		berth_tcp_send(conn, BERTH_BATCH_BYTES);
@@ -364,23 +373,19 @@ void berth_tcp_receive(struct berth_conn *conn)
 {
 	struct sock *sk = conn->runner.sk;
 	read_descriptor_t desc = { .arg.data = conn, .count = 1 };
-	int ret = 0;
+	int ret;
 
 	/* TCP may call us again while it answers for us. */
 	if (conn->receiving || conn->ended)
 		return;
 	conn->receiving = true;
-	if (!conn->broken)
-		ret = resume(conn);
-	if (ret == -EPROTO)
-		conn->broken = true;
+	ret = go_on(conn);
 	if (ret != -EAGAIN || look_behind(conn))
 		tcp_read_sock(sk, &desc, actor);
 	else
 		desc.count = 0;
-	/* A segment without payload is acted on although nothing follows it. */
-	if (!conn->broken && resume(conn) == -EPROTO)
-		conn->broken = true;
+	/* What has to wait may have come meanwhile. */
+	go_on(conn);
 	conn->receiving = false;
 	if (sk->sk_err || (desc.count && (sk->sk_shutdown & RCV_SHUTDOWN || sk->sk_state == TCP_CLOSE)))
 		berth_conn_end(conn);
