@@ -107,8 +107,15 @@ wait
 cm_pair iwarp/delete/works_afterwards rping -s -a $four -C 3 -V -- rping -c -a $four -C 3 -V
 
 # ---- siw ----
+# siw installs its callback for a caller's first message after it has sent the MPA reply: a message that is there by then
+# stays unread, and if the caller goes, iw_cm hears of an end before the beginning and stops the kernel (BUG). The window
+# is a few instructions; on the debug kernel two of five connections fall into it. lockdep reports siw there, too.
+if debug_kernel; then
+	skip iwarp/siw "siw loses connections on the debug kernel and then stops it (its callback is late)"
+	exit $failed
+fi
 if ! modprobe -q siw; then
-	skip iwarp/siw "this kernel has no siw (the debug kernel has; ./run vm --siw builds it)"
+	skip iwarp/siw "this kernel has no siw (./run vm --siw builds it)"
 	exit $failed
 fi
 rdma link delete iw1 && iw_add siw1 tb tvb siw || { fail iwarp/siw/setup "no link of type siw"; exit 1; }
