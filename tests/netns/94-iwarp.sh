@@ -119,10 +119,10 @@ if ! modprobe -q siw; then
 	exit $failed
 fi
 rdma link delete iw1 && iw_add siw1 tb tvb siw || { fail iwarp/siw/setup "no link of type siw"; exit 1; }
-# siw's client is not heard first unless the program sends first (RFC 6581 is an offer), and until then who is called
-# must not send (RFC 5044, 7.1.2): ucmatose's server would. And it asks a port once, where perftest's server is not there
-# again yet for the second connection.
+# siw does not offer to be heard first. perftest is left out: its server is not there again yet for the second
+# connection, and siw asks a port once.
 programs iwarp/siw_client
+cm_pair iwarp/siw_client/ucmatose ucmatose -b $four -c 5 -C 20 -- ucmatose -s $four -c 5 -C 20
 rdma link delete iw0 && rdma link delete siw1 && iw_add siw0 ta tva siw && iw_add iw1 tb tvb ||
 	{ fail iwarp/siw/setup "the links did not change sides"; exit 1; }
 programs iwarp/siw_server

@@ -13,6 +13,9 @@
 #define PROBE_SECS	1
 #define PROBES		3
 
+/* A caller of whom nothing is heard is ready for FPDUs by then. */
+#define PRESUME_MSECS	50
+
 /*
  * Ask whether the peer is there, as long as it owes an answer and nothing is under way that its TCP
  * would have to acknowledge: when it is no more and its last word was lost, nothing else would tell.
@@ -139,6 +142,37 @@ int berth_conn_make_iw(struct berth_conn *conn, bool greet)
 	conn->greet = greet;
 	conn->piece = clamp(mss - min(mss, overhead), 128U, BERTH_FPDU_MOST) & ~3U;
 	return 0;
+}
+
+/**
+ * berth_conn_presume - a caller who does not offer to send first is ready soon without having been heard
+ * @conn: of who was called, not attached yet
+ *
+ * Who is called must not send before an FPDU has come, to give the caller time to be ready for it (RFC 5044, 7.1.2), and
+ * it is for the programs to see to that where the caller does not do it for them (RFC 6581). They do not: those that
+ * are written for InfiniBand let either side send first, and adapters let them. So do we, a moment later.
+ */
+void berth_conn_presume(struct berth_conn *conn)
+{
+	conn->presumes = true;
+	conn->presume_at = jiffies + msecs_to_jiffies(PRESUME_MSECS);
+}
+
+/**
+ * berth_conn_may_send - is the peer ready for FPDUs?
+ * @conn: connection, its socket locked
+ *
+ * Return: false: run() will come again when it is.
+ */
+bool berth_conn_may_send(struct berth_conn *conn)
+{
+	if (conn->heard)
+		return true;
+	if (conn->presumes && time_after_eq(jiffies, conn->presume_at))
+		conn->heard = true;
+	else if (conn->presumes)
+		berth_runner_again(&conn->runner, conn->presume_at - jiffies);
+	return conn->heard;
 }
 
 /**

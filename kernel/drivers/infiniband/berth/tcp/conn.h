@@ -95,6 +95,8 @@ struct berth_conn {
 	u32 piece;			/* payload of one FPDU at most */
 	bool crc;
 	bool heard;			/* the acceptor may send: an FPDU has come */
+	bool presumes;			/* it may at presume_at, too */
+	unsigned long presume_at;	/* jiffies */
 	bool receiving;			/* berth_tcp_receive() is */
 	bool ended;			/* by the peer, or broken: nothing is sent or taken any more */
 	bool used;			/* requests have gone or come by it */
@@ -189,6 +191,8 @@ extern struct workqueue_struct *berth_tcp_wq;
 /* conn.c */
 struct berth_conn *berth_conn_alloc(struct socket *sock, bool crc, bool dialed);
 int berth_conn_make_iw(struct berth_conn *conn, bool greet);
+void berth_conn_presume(struct berth_conn *conn);
+bool berth_conn_may_send(struct berth_conn *conn);
 struct berth_conn *berth_conn_get(struct berth_tcp *tcp);
 void berth_conn_put(struct berth_conn *conn);
 void berth_conn_attach(struct berth_conn *conn, struct berth_tcp *tcp);

@@ -479,7 +479,9 @@ static int answer(struct berth_qp *qp, struct berth_greeting *g, const struct be
 	cm_id->add_ref(cm_id);
 	tcp->cm_id = cm_id;
 	tcp->state = BERTH_TCP_UP;
-	/* It is ours to send as soon as the peer was heard, which conn.c sees to. */
+	if (!request->peer_to_peer)
+		berth_conn_presume(conn);
+	/* It is ours to send as soon as the peer is ready, which conn.c sees to. */
 	tell(tcp, IW_CM_EVENT_ESTABLISHED, 0, NULL, NULL);
 	berth_conn_attach(conn, tcp);
 	return 0;

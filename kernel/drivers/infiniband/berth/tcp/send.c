@@ -433,7 +433,7 @@ bool berth_tcp_send(struct berth_conn *conn, u32 budget)
 	int err;
 
 	/* TCP may take what has come meanwhile in the middle of sending, and call us again. */
-	if (conn->runner.sending || conn->ended || !conn->heard)
+	if (conn->runner.sending || conn->ended || !berth_conn_may_send(conn))
 		return false;
 	conn->runner.sending = true;
 	do {
