@@ -6,6 +6,9 @@
 #include "conn.h"
 #include "door.h"
 
+/* Connections that are taken before another work, or who closes the door, has its turn. */
+#define STRETCH	64
+
 /* What a connection that comes out of a listening socket has inherited from it is taken back. */
 static void hand_on(struct berth_door *door, struct socket *sock)
 {
@@ -22,9 +25,14 @@ static void accept_work(struct work_struct *work)
 {
 	struct berth_door *door = container_of(work, struct berth_door, work);
 	struct socket *sock;
+	int i;
 
-	while (!kernel_accept(door->sock, &sock, O_NONBLOCK))
+	for (i = 0; i < STRETCH; i++) {
+		if (kernel_accept(door->sock, &sock, O_NONBLOCK))
+			return;
 		hand_on(door, sock);
+	}
+	queue_work(berth_tcp_wq, &door->work);
 }
 
 /* Of the listening socket; those that come out of it inherit it, and have no use for it yet. */

@@ -2,10 +2,11 @@
 /*
  * Listening for the iWARP connection manager, and who calls. A call is known to the manager by a number in
  * dev->iw_calls and not by its address: the manager may forget one that it was told of, and accept one
- * that has been given up. It lasts for a while only, and there is a bound.
+ * that has been given up. It lasts for a while only, and there is a bound, at which the oldest that has not
+ * said a word goes first.
  *
- * A call belongs to whoever has taken its number out: its own work, accept or reject, or the end of the
- * device. Locks: listener->mutex for cm_id.
+ * A call belongs to whoever has taken its number out: its own work, accept or reject, who needs its place, or
+ * the end of the device. Locks: listener->mutex for cm_id.
  */
 #include <linux/in6.h>
 #include <linux/inetdevice.h>
@@ -22,6 +23,7 @@
 #include "iw_cm.h"
 
 #define CALLS_MAX	1024
+#define SILENT		XA_MARK_1	/* its request has not come */
 #define GREETING_TIME	(5 * HZ)	/* to send a request */
 #define ANSWER_TIME	(60 * HZ)	/* for the consumer to accept or reject it */
 
@@ -110,6 +112,7 @@ static int tell_request(struct berth_iw_call *call)
 		return -ECONNRESET;
 	/* As soon as it is told somebody may take the call away from us. */
 	call->listener = NULL;
+	xa_clear_mark(&call->dev->iw_calls, call->id, SILENT);
 	call->deadline = jiffies + ANSWER_TIME;
 	mutex_lock(&listener->mutex);
 	if (listener->cm_id)
@@ -159,13 +162,27 @@ static void call_work(struct work_struct *work)
 	free_call(call);
 }
 
+/* The oldest silent one makes room. Returns whether there was one. */
+static bool evict(struct berth_dev *dev)
+{
+	struct berth_iw_call *call;
+	unsigned long id = 0;
+
+	if (!xa_find(&dev->iw_calls, &id, ULONG_MAX, SILENT))
+		return false;
+	call = berth_iw_call_take(dev, (void *)id);
+	if (call)
+		berth_iw_call_end(call, -ECONNREFUSED);
+	return true;
+}
+
 /* Anybody may call: a call costs little, and does not last. */
 static void add_call(struct berth_iw_listener *listener, struct socket *sock)
 {
 	struct berth_dev *dev = listener->dev;
 	struct berth_iw_call *call = NULL;
 
-	if (atomic_inc_return(&dev->iw_call_count) <= CALLS_MAX)
+	if (atomic_inc_return(&dev->iw_call_count) <= CALLS_MAX || evict(dev))
 		call = kzalloc(sizeof(*call), GFP_KERNEL);
 	if (!call)
 		goto release;
@@ -177,9 +194,13 @@ static void add_call(struct berth_iw_listener *listener, struct socket *sock)
 	if (xa_alloc_cyclic(&dev->iw_calls, &call->id, call, xa_limit_31b, &dev->iw_call_next, GFP_KERNEL) < 0)
 		goto release;
 	kref_get(&listener->ref);
+	/* The work may run as soon as the socket knows it, but not end the call before we are through. */
+	xa_lock(&dev->iw_calls);
 	berth_greeting_begin(&call->greeting, sock, &call->work);
 	/* For what has come already. */
 	mod_delayed_work(berth_tcp_wq, &call->work, 0);
+	__xa_set_mark(&dev->iw_calls, call->id, SILENT);
+	xa_unlock(&dev->iw_calls);
 	return;
 
 release:
