@@ -108,6 +108,41 @@ int berth_landing_remote(struct berth_dev *dev, const struct ib_pd *pd, u32 qpn,
 }
 
 /**
+ * berth_landing_denial - why berth_landing_remote() has refused
+ * @dev: as there
+ * @pd: as there
+ * @qpn: as there
+ * @rkey: as there
+ * @addr: as there
+ * @length: as there
+ *
+ * Context: RCU read side. Return: the reason, by what the key stands for now.
+ */
+enum berth_denial berth_landing_denial(struct berth_dev *dev, const struct ib_pd *pd, u32 qpn, u32 rkey,
+				       u64 addr, u32 length)
+{
+	const struct berth_mw_binding *binding;
+	const struct berth_mr *mr;
+	u64 offset;
+	bool inside;
+
+	if (berth_key_is_window(rkey)) {
+		binding = berth_mw_find(dev, pd, qpn, rkey);
+		if (!binding)
+			return BERTH_DENIED_KEY;
+		inside = berth_mw_covers(binding, addr, length, 0);
+	} else {
+		mr = berth_mr_find(dev, rkey);
+		if (!mr)
+			return BERTH_DENIED_KEY;
+		if (mr->ib.pd != pd)
+			return BERTH_DENIED_DOMAIN;
+		inside = berth_mr_covers(mr, addr, length, 0, &offset);
+	}
+	return inside ? BERTH_DENIED_RIGHT : BERTH_DENIED_BOUNDS;
+}
+
+/**
  * berth_landing_resolve - segments of a scatter/gather list
  * @dev: device whose keys are meant
  * @pd: protection domain of the QP

@@ -49,6 +49,17 @@ int berth_landing_range(struct berth_dev *dev, const struct ib_pd *pd, u32 rkey,
 int berth_landing_remote(struct berth_dev *dev, const struct ib_pd *pd, u32 qpn, u32 rkey, u64 addr,
 			 u32 length, int access, struct berth_seg *seg);
 
+/* Why a peer may not have what it named. */
+enum berth_denial {
+	BERTH_DENIED_KEY,	/* there is no such key */
+	BERTH_DENIED_DOMAIN,	/* it is of another protection domain */
+	BERTH_DENIED_BOUNDS,
+	BERTH_DENIED_RIGHT,	/* or the memory is gone */
+};
+
+enum berth_denial berth_landing_denial(struct berth_dev *dev, const struct ib_pd *pd, u32 qpn, u32 rkey,
+				       u64 addr, u32 length);
+
 int berth_landing_fetch(struct berth_segs segs, u32 offset, u32 length, bool write);
 void berth_landing_ahead(struct berth_segs segs, u32 offset);
 int berth_landing_gather(void *dst, struct berth_segs src, u32 offset, u32 length);

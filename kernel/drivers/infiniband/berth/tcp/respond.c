@@ -30,16 +30,53 @@ static int refuse_untagged(struct berth_conn *conn, u8 code)
 	return berth_tcp_refuse(conn, error);
 }
 
+/* What the peer may not have: placing is DDP's, RFC 5041, 7; rights and fetching are RDMAP's, RFC 5040, 4.8. */
+static struct berth_term_error denied(struct berth_qp *qp, const struct berth_ddp *seg)
+{
+	static const u8 rdmap_code[] = {
+		[BERTH_DENIED_KEY] = BERTH_TERM_RDMAP_STAG,
+		[BERTH_DENIED_DOMAIN] = BERTH_TERM_RDMAP_STREAM,
+		[BERTH_DENIED_BOUNDS] = BERTH_TERM_RDMAP_BOUNDS,
+		[BERTH_DENIED_RIGHT] = BERTH_TERM_RDMAP_ACCESS,
+	};
+	static const u8 ddp_code[] = {
+		[BERTH_DENIED_KEY] = BERTH_TERM_TAGGED_STAG,
+		[BERTH_DENIED_DOMAIN] = BERTH_TERM_TAGGED_STREAM,
+		[BERTH_DENIED_BOUNDS] = BERTH_TERM_TAGGED_BOUNDS,
+	};
+	struct berth_term_error error = {
+		.layer = BERTH_TERM_RDMAP,
+		.type = BERTH_TERM_RDMAP_PROTECTION,
+	};
+	enum berth_denial why;
+
+	if (seg->opcode == BERTH_RDMAP_READ_REQUEST)
+		why = berth_landing_denial(qp->dev, qp->pd, qp->qpn, seg->read.src_stag, seg->read.src_to, seg->read.size);
+	else if (seg->opcode == BERTH_RDMAP_ATOMIC_REQUEST)
+		why = berth_landing_denial(qp->dev, qp->pd, qp->qpn, seg->atomic.stag, seg->atomic.to, sizeof(u64));
+	else
+		why = berth_landing_denial(qp->dev, qp->pd, qp->qpn, seg->stag, seg->to, seg->payload_len);
+	error.code = rdmap_code[why];
+	if (seg->tagged && why != BERTH_DENIED_RIGHT) {
+		error.layer = BERTH_TERM_DDP;
+		error.type = BERTH_TERM_DDP_TAGGED;
+		error.code = ddp_code[why];
+	}
+	return error;
+}
+
 /* What the peer is told of a request that took the QP down. */
-static struct berth_term_error error_of(const struct berth_ddp *seg, enum berth_rsp_result result)
+static struct berth_term_error error_of(struct berth_qp *qp, const struct berth_ddp *seg,
+					enum berth_rsp_result result)
 {
 	struct berth_term_error error = { .layer = BERTH_TERM_RDMAP };
 
 	switch (result) {
 	case BERTH_RSP_ACCESS:
+		if (!(seg->op->flags & BERTH_RDMAP_INV))
+			return denied(qp, seg);
 		error.type = BERTH_TERM_RDMAP_PROTECTION;
-		error.code = seg->op->flags & BERTH_RDMAP_INV ? BERTH_TERM_RDMAP_INVALIDATE :
-								BERTH_TERM_RDMAP_ACCESS;
+		error.code = BERTH_TERM_RDMAP_INVALIDATE;
 		break;
 	case BERTH_RSP_INVALID:
 		if (!seg->tagged && seg->qn == BERTH_QN_SEND) {
@@ -89,7 +126,7 @@ static int outcome(struct berth_conn *conn, const struct berth_ddp *seg,
 	default:
 		berth_count(conn->qp->dev, BERTH_CNT_TX_ERROR_NAK);
 		berth_rsp_fail(conn->qp, result);
-		return berth_tcp_refuse(conn, error_of(seg, result));
+		return berth_tcp_refuse(conn, error_of(conn->qp, seg, result));
 	}
 }
 
