@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+# Links of type berth_iw whose peer is a plain socket that does what a peer should not: see iwarp_peer.py. Runs in the
+# guest.
+# timeout: 120
+set -uo pipefail
+# shellcheck source=tests/verbs/guest-lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"
+command -v rping >/dev/null || { fail setup "rping is not installed: apt-get install rdmacm-utils"; exit 1; }
+peer=$(dirname "${BASH_SOURCE[0]}")/iwarp_peer.py
+export SERVER_NS=ta CLIENT_NS=tb
+four=10.78.0.1 port=7174
+
+iw_down() {
+	local d
+	for d in iw0 iw1; do no_dev $d || rdma link delete $d; done
+	link_down
+}
+trap iw_down EXIT
+
+link_up && ip netns exec ta rdma link add iw0 type berth_iw netdev tva &&
+	ip netns exec tb rdma link add iw1 type berth_iw netdev tvb ||
+	{ fail iwarp/peer/setup "no links of type berth_iw"; exit 1; }
+before=$(census iw0 iw1)
+
+# ---- it calls ----
+ip netns exec ta rping -s -a $four -p $port -P >/dev/null 2>&1 & server=$!
+await_listener rping
+ip netns exec tb python3 "$peer" call $four $port "$(slow)" || failed=1
+check iwarp/peer/server_lives kill $server
+wait $server 2>/dev/null
+
+# ---- the server sends first ----
+for kind in plain heard; do
+	ip netns exec ta ucmatose -b $four -p $port -c 1 -C 1 >/dev/null 2>&1 & server=$!
+	await_listener ucmatose
+	ip netns exec tb python3 "$peer" first $four $port "$(slow)" $kind || failed=1
+	kill $server 2>/dev/null
+	wait $server 2>/dev/null
+done
+
+# ---- it is called ----
+for answer in nothing garbage request half length private markers reject; do
+	ip netns exec ta timeout 100 python3 "$peer" answer $four $port $answer & server=$!
+	wait_for ip netns exec ta bash -c "[[ \$(ss -Hltn 'sport = :$port') ]]"
+	if ip netns exec tb timeout $((30 * ${BERTH_SLOW:-1})) rping -c -a $four -p $port -C 1 >/dev/null 2>&1; then
+		fail "iwarp/peer/answer/$answer" "rping took it for a connection"
+	elif [[ $? -eq 124 ]]; then
+		fail "iwarp/peer/answer/$answer" "rping waits for ever"
+	else
+		pass "iwarp/peer/answer/$answer"
+	fi
+	kill $server 2>/dev/null
+	wait $server 2>/dev/null
+done
+same_census iwarp/peer/left_behind "$before" iw0 iw1
+cm_pair iwarp/peer/works_afterwards rping -s -a $four -C 3 -V -- rping -c -a $four -C 3 -V
+exit $failed
