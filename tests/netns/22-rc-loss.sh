@@ -12,11 +12,13 @@ modprobe -q sch_netem || { skip loss/netem "this kernel has no netem"; exit 0; }
 bad_link_up || { fail loss/setup "no link of our own"; exit 1; }
 
 cases=(--filter 'data/*/wire/host-bar' --filter 'psn_wrap/read/wire' --filter 'crowd/wire/host' --filter 'reads/wire/16')
-of_loss=(--filter 'mtu/*/wire/1024/*' --filter 'psn_wrap/send/wire' --filter 'bidir/wire/host' --filter 'order/wire/bar')
+of_loss=(--filter 'mtu/*/wire/1024/*' --filter 'psn_wrap/send/wire' --filter 'bidir/wire/host' --filter 'order/wire/bar'
+	--filter 'reuse/*/wire/host')
 if debug_kernel; then
 	cases=(--filter 'data/send_inv/wire/host-bar' --filter 'data/write_imm/wire/host-bar' --filter 'data/read/wire/host-bar'
 		--filter 'psn_wrap/read/wire' --filter 'crowd/wire/host' --filter 'reads/wire/16')
-	of_loss=(--filter 'mtu/send/wire/1024/*' --filter 'psn_wrap/send/wire' --filter 'order/wire/bar')
+	of_loss=(--filter 'mtu/send/wire/1024/*' --filter 'psn_wrap/send/wire' --filter 'order/wire/bar'
+		--filter 'reuse/write/wire/host')
 fi
 
 # over LABEL "NETEM OPTIONS" COUNTER [OPTIONS OF rc_data...]: COUNTER has to rise.

@@ -41,7 +41,7 @@ for kind in "${wires[@]}"; do
 	# shellcheck disable=SC2086
 	bad_wire $kind
 	run_verbs_as '' "tcp/${kind%% *}/" rc_data --dev bt0 --peer bt1 --filter 'data/*/wire/host-bar' \
-		--filter 'crowd/wire/host' --filter 'reads/wire/16'
+		--filter 'crowd/wire/host' --filter 'reads/wire/16' --filter 'reuse/*/wire/host'
 	good_wire
 done
 exit $failed

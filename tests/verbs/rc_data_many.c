@@ -2,7 +2,8 @@
 /*
  * rc_data: many requests at once. 64 QP pairs with random operations and CQs that all of them
  * share; lists of requests posted by one call; rings that wrap thousands of times; both ends
- * sending; more READs than may be outstanding; the order that RC promises between requests.
+ * sending; more READs than may be outstanding; the order that RC promises between requests; sources
+ * that are used again when they are free.
  */
 #include <string.h>
 
@@ -321,6 +322,45 @@ static void order(const void *arg)
 	}
 }
 
+/*
+ * A completion says that the source is free: it is written over at once, with other bytes first, then with
+ * those of a later message. What arrives is what was there when each message was posted.
+ */
+static void reuse(const void *arg)
+{
+	enum { SLOTS = 4, MESSAGES = 64, LEN = 40001 };
+	const struct rc_arg *t = arg;
+	struct rc_devs d = rc_open(t->path);
+	struct vt_buf *src = vt_buf_new(d.a, t->src, SLOTS * LEN, VT_ACCESS_ALL);
+	struct vt_buf *dst = vt_buf_new(d.b, VT_HOST, MESSAGES * LEN, VT_ACCESS_ALL);
+	const bool send = t->op == X_SEND;
+	struct vt_opts o = VT_OPTS;
+	struct vt_pair *p;
+
+	o.recv_wr = MESSAGES;
+	p = vt_pair_new(d.a, d.b, &o);
+	for (unsigned int i = 0; send && i < MESSAGES; i++)
+		CHECK_ERRNO(vt_recv(&p->b, i, vt_sge(dst, i * LEN, LEN)), 0, "ibv_post_recv");
+	for (unsigned int i = 0; i < MESSAGES + SLOTS; i++) {
+		size_t at = i % SLOTS * LEN;
+
+		if (i >= SLOTS) {
+			vt_expect_wc(&p->a, p->a.scq, i - SLOTS, IBV_WC_SUCCESS, "a source that is used again", NULL);
+			vt_fill(src->ptr + at, LEN, ~i, 0);
+		}
+		if (i >= MESSAGES)
+			continue;
+		vt_fill(src->ptr + at, LEN, i, 0);
+		CHECK_ERRNO(vt_send(&p->a, i, send ? IBV_WR_SEND : IBV_WR_RDMA_WRITE, vt_sge(src, at, LEN),
+				    send ? NULL : dst, i * LEN, IBV_SEND_SIGNALED), 0, "ibv_post_send");
+	}
+	for (unsigned int i = 0; i < MESSAGES; i++) {
+		if (send)
+			vt_expect_wc(&p->b, p->b.rcq, i, IBV_WC_SUCCESS, "a SEND of such a source", NULL);
+		vt_buf_expect(dst, i * LEN, LEN, i, 0, "what was there when it was posted");
+	}
+}
+
 void rc_data_add_many(void)
 {
 	for (int path = 0; path < P_PATHS; path++) {
@@ -331,6 +371,12 @@ void rc_data_add_many(void)
 		rc_add(batch, a, 0, "batch/%s", pn);
 		rc_add(bidir, a, 40, "bidir/%s/host", pn);
 		rc_add(order, a, 0, "order/%s/host", pn);
+		for (a.src = VT_HOST; a.src <= VT_UDMABUF; a.src++) {
+			a.op = X_WRITE;
+			rc_add(reuse, a, 40, "reuse/write/%s/%s", pn, vt_mem_name[a.src]);
+			a.op = X_SEND;
+			rc_add(reuse, a, 40, "reuse/send/%s/%s", pn, vt_mem_name[a.src]);
+		}
 		a.src = VT_BAR;
 		a.dst = VT_HEAP;
 		rc_add(crowd, a, 60, "crowd/%s/bar-heap", pn);
