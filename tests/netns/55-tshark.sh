@@ -92,8 +92,14 @@ iwarp() {
 		--disable-protocol nvme-rdma --disable-protocol lnet --disable-protocol iser -o tcp.reassemble_out_of_order:TRUE \
 		-T fields -e frame.number -e iwarp_rdma.opcode -e _ws.malformed -e _ws.expert.severity -e _ws.expert.message \
 		2>"$dir/tshark" >"$dir/fields"
-	# TCP's own: a segment that came twice, a window that is full.
-	sed -i '/D-SACK Sequence/d; /TCP window specified by the receiver/d' "$dir/fields"
+	# TCP's own: a segment that came twice or overtook another, a window that is full.
+	awk -F'\t' -v OFS='\t' '{
+		own = gsub(/D-SACK Sequence|TCP window specified by the receiver|Previous segment\(s\) not captured|out-of-order segment/, "&", $5)
+		n = split($4, s, ",")
+		for (i = 1; i <= n; i++) own -= s[i] >= 6291456
+		if (own >= 0) $4 = ""
+		print
+	}' "$dir/fields" >"$dir/others" && mv "$dir/others" "$dir/fields"
 	n=$(awk -F'\t' '$2 != ""' "$dir/fields" | wc -l)
 	seen=$(cut -f2 "$dir/fields" | tr ',' '\n' | grep . | sort -u | while read -r opcode; do echo $((opcode)); done)
 	for opcode in $TCP_WANT; do
