@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Bound device memory, see bound.h. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/io.h>
+#include <linux/module.h>
+#include <linux/refcount.h>
+#include <linux/rtnetlink.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+#include <linux/xarray.h>
+#include <net/netdev_rx_queue.h>
+#include <net/page_pool/helpers.h>
+#include <berth/netmem.h>
+#include "bound.h"
+#include "kick.h"
+
+/* Chunks that page_pool keeps for the next one; it gives more than that back to the core's allocator, which is slow. */
+#define POOL_RING	16384
+/* Between two looks whether all are home. */
+#define DRAIN_PAUSE	(HZ / 20)
+
+/* A run of I/O memory. */
+struct nic_iomem {
+	void __iomem *base;
+	u64 first;		/* DMA address */
+	u64 bytes;
+};
+
+struct nic_bound {
+	struct list_head node;		/* under bounds_lock, as the next two */
+	const void *binding;		/* the core's; compared, never followed */
+	unsigned int queues;		/* 0: the chunks are coming home */
+	struct page_pool *pool;
+	struct delayed_work drain;
+	u32 total;			/* chunks */
+	struct xarray address;		/* DMA address >> PAGE_SHIFT to where the CPU writes it, tag 1: I/O memory */
+	struct nic_iomem *iomem;
+	u32 iomems;
+	spinlock_t lock;		/* of the stack and of the pool's side that gives out */
+	u32 free;
+	netmem_ref *stack;		/* room for all */
+};
+
+#define IOMEM_TAG	1
+
+static DEFINE_MUTEX(bounds_lock);
+static LIST_HEAD(bounds);
+static struct workqueue_struct *drain_wq;
+/* DMA address >> PAGE_SHIFT of every chunk of every binding. */
+static DEFINE_XARRAY(booked);
+
+static unsigned long frame_of(netmem_ref chunk)
+{
+	return page_pool_get_dma_addr_netmem(chunk) >> PAGE_SHIFT;
+}
+
+/* Its provider is the queue's. */
+static struct page_pool *make_pool(struct net_device *dev, unsigned int index, unsigned int ring)
+{
+	const struct page_pool_params params = {
+		.pool_size = ring,
+		.nid = NUMA_NO_NODE,
+		.dev = dev->dev.parent,
+		.dma_dir = DMA_FROM_DEVICE,
+		.max_len = PAGE_SIZE,
+		.netdev = dev,
+		.queue_idx = index,
+		.flags = PP_FLAG_DMA_MAP | PP_FLAG_DMA_SYNC_DEV | PP_FLAG_ALLOW_UNREADABLE_NETMEM,
+	};
+
+	return page_pool_create(&params);
+}
+
+/* ---- chunks ---- */
+
+/* At least @want on the stack, if there are so many. Called with the lock held. */
+static void refill(struct nic_bound *bound, u32 want)
+{
+	netmem_ref chunk;
+
+	while (bound->free < want) {
+		chunk = page_pool_alloc_netmems(bound->pool, GFP_ATOMIC | __GFP_NOWARN);
+		if (!chunk)
+			return;
+		bound->stack[bound->free++] = chunk;
+	}
+}
+
+/**
+ * nic_bound_take - take chunks
+ * @bound: memory
+ * @chunk: receives @n of them, each with one reference
+ * @n: at most NIC_BOUND_TAKE
+ *
+ * Context: softirq. Return: false: there are not so many, and none was taken.
+ */
+bool nic_bound_take(struct nic_bound *bound, netmem_ref *chunk, unsigned int n)
+{
+	bool enough;
+
+	spin_lock(&bound->lock);
+	if (bound->free < n)
+		refill(bound, min(bound->total, NIC_BOUND_TAKE));
+	enough = bound->free >= n;
+	if (enough) {
+		bound->free -= n;
+		memcpy(chunk, &bound->stack[bound->free], n * sizeof(*chunk));
+	}
+	spin_unlock(&bound->lock);
+	return enough;
+}
+
+static void write_iomem(void __iomem *dst, struct sk_buff *skb, u32 offset, u32 len)
+{
+	struct skb_seq_state state;
+	u32 done = 0, n;
+	const u8 *part;
+
+	skb_prepare_seq_read(skb, offset, offset + len, &state);
+	while ((n = skb_seq_read(done, &part, &state))) {
+		memcpy_toio(dst + done, part, n);
+		done += n;
+	}
+}
+
+/**
+ * nic_bound_write - write bytes of a packet to the beginning of a chunk
+ * @bound: memory
+ * @chunk: of nic_bound_take()
+ * @skb: packet
+ * @offset: where in the packet
+ * @len: bytes, at most PAGE_SIZE; the packet has them
+ *
+ * Context: softirq.
+ */
+void nic_bound_write(struct nic_bound *bound, netmem_ref chunk, struct sk_buff *skb, u32 offset, u32 len)
+{
+	void *entry = xa_load(&bound->address, frame_of(chunk));
+	void *at = xa_untag_pointer(entry);
+
+	if (xa_pointer_tag(entry) == IOMEM_TAG)
+		write_iomem((void __iomem *)at, skb, offset, len);
+	else
+		skb_copy_bits(skb, offset, at, len);
+}
+
+/* ---- where they are ---- */
+
+static int compare_frames(const void *a, const void *b)
+{
+	const unsigned long x = *(const unsigned long *)a, y = *(const unsigned long *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* All or nothing. */
+static int book(struct nic_bound *bound, const unsigned long *frame)
+{
+	u32 i;
+	int err;
+
+	for (i = 0; i < bound->total; i++) {
+		err = xa_insert(&booked, frame[i], bound, GFP_KERNEL);
+		if (err) {
+			while (i--)
+				xa_erase(&booked, frame[i]);
+			return err;
+		}
+	}
+	return 0;
+}
+
+/* The CPU is the device that writes: to the direct map where there is one, else as to I/O memory. */
+static int map_run(struct nic_bound *bound, const unsigned long *frame, u32 n)
+{
+	const u64 first = (u64)frame[0] << PAGE_SHIFT, bytes = (u64)n << PAGE_SHIFT;
+	const bool ram = page_is_ram(frame[0]);
+	u8 __iomem *base = NULL;
+	void *at;
+	int err = 0;
+	u32 i;
+
+	if (!ram) {
+		base = ioremap_wc(first, bytes);
+		if (!base)
+			return -ENOMEM;
+		bound->iomem[bound->iomems++] = (struct nic_iomem){ base, first, bytes };
+	}
+	for (i = 0; i < n && !err; i++) {
+		at = ram ? phys_to_virt(first + ((u64)i << PAGE_SHIFT)) :
+			   xa_tag_pointer((__force void *)(base + ((u64)i << PAGE_SHIFT)), IOMEM_TAG);
+		err = xa_err(xa_store(&bound->address, frame[i], at, GFP_KERNEL));
+	}
+	return err;
+}
+
+static int map_all(struct nic_bound *bound, const unsigned long *frame)
+{
+	u32 i, n, runs = 0;
+	int err = 0;
+
+	for (i = 0; i < bound->total; i++)
+		runs += !i || frame[i] != frame[i - 1] + 1;
+	bound->iomem = kvcalloc(runs, sizeof(*bound->iomem), GFP_KERNEL);
+	if (!bound->iomem)
+		return -ENOMEM;
+	for (i = 0; i < bound->total && !err; i += n) {
+		for (n = 1; i + n < bound->total && frame[i + n] == frame[i] + n; n++)
+			;
+		err = map_run(bound, &frame[i], n);
+	}
+	return err;
+}
+
+/* ---- coming and going ---- */
+
+static void give_all_back(struct nic_bound *bound)
+{
+	while (bound->free)
+		page_pool_put_full_netmem(bound->pool, bound->stack[--bound->free], false);
+}
+
+/* Nobody else knows it. */
+static void destroy(struct nic_bound *bound)
+{
+	give_all_back(bound);
+	page_pool_destroy(bound->pool);
+	put_device(berth_netmem_device());
+	while (bound->iomems)
+		iounmap(bound->iomem[--bound->iomems].base);
+	kvfree(bound->iomem);
+	xa_destroy(&bound->address);
+	kvfree(bound->stack);
+	kfree(bound);
+	module_put(THIS_MODULE);
+}
+
+/* Nobody takes any more; those that are out come home when whoever has them is done. */
+static void drain_work(struct work_struct *work)
+{
+	struct nic_bound *bound = container_of(work, struct nic_bound, drain.work);
+	unsigned long frame;
+	bool home = false;
+	void *entry;
+
+	mutex_lock(&bounds_lock);
+	if (!bound->queues) {
+		spin_lock_bh(&bound->lock);
+		refill(bound, bound->total);
+		home = bound->free == bound->total;
+		spin_unlock_bh(&bound->lock);
+		if (!home) {
+			nic_kick();
+			queue_delayed_work(drain_wq, &bound->drain, DRAIN_PAUSE);
+		}
+	}
+	if (home) {
+		list_del(&bound->node);
+		xa_for_each(&bound->address, frame, entry)
+			xa_erase(&booked, frame);
+	}
+	mutex_unlock(&bounds_lock);
+	if (home)
+		destroy(bound);
+}
+
+/* Every chunk of the binding, which is how its memory is known. */
+static int take_all(struct nic_bound *bound)
+{
+	u32 room = 0;
+	netmem_ref chunk;
+	netmem_ref *more;
+
+	for (;;) {
+		chunk = page_pool_alloc_netmems(bound->pool, GFP_KERNEL | __GFP_NOWARN);
+		if (!chunk)
+			break;
+		if (bound->free == room) {
+			room = room ? 2 * room : 256;
+			more = kvrealloc(bound->stack, room * sizeof(*more), GFP_KERNEL);
+			if (!more) {
+				page_pool_put_full_netmem(bound->pool, chunk, false);
+				return -ENOMEM;
+			}
+			bound->stack = more;
+		}
+		bound->stack[bound->free++] = chunk;
+		if (page_pool_get_dma_addr_netmem(chunk) & ~PAGE_MASK)
+			return -EINVAL;
+		cond_resched();
+	}
+	bound->total = bound->free;
+	return bound->total ? 0 : -EBUSY;
+}
+
+static int find_all(struct nic_bound *bound)
+{
+	unsigned long *frame = kvmalloc_array(bound->total, sizeof(*frame), GFP_KERNEL);
+	int err = -ENOMEM;
+	u32 i;
+
+	if (!frame)
+		return err;
+	for (i = 0; i < bound->total; i++)
+		frame[i] = frame_of(bound->stack[i]);
+	sort(frame, bound->total, sizeof(*frame), compare_frames, NULL);
+	err = map_all(bound, frame);
+	if (!err)
+		err = book(bound, frame);
+	kvfree(frame);
+	return err;
+}
+
+static struct nic_bound *create(struct net_device *dev, unsigned int index, const void *binding)
+{
+	struct nic_bound *bound = kzalloc(sizeof(*bound), GFP_KERNEL);
+	int err;
+
+	if (!bound)
+		return ERR_PTR(-ENOMEM);
+	bound->pool = make_pool(dev, index, POOL_RING);
+	if (IS_ERR(bound->pool)) {
+		err = PTR_ERR(bound->pool);
+		kfree(bound);
+		return ERR_PTR(err);
+	}
+	/* The pool needs the device, and the core this code, until the last chunk is home. */
+	get_device(berth_netmem_device());
+	__module_get(THIS_MODULE);
+	bound->binding = binding;
+	bound->queues = 1;
+	spin_lock_init(&bound->lock);
+	xa_init(&bound->address);
+	INIT_DELAYED_WORK(&bound->drain, drain_work);
+	err = take_all(bound);
+	if (!err)
+		err = find_all(bound);
+	if (err) {
+		destroy(bound);
+		return ERR_PTR(err);
+	}
+	list_add(&bound->node, &bounds);
+	return bound;
+}
+
+/**
+ * nic_bound_get - the memory that is bound to a queue
+ * @dev: NIC
+ * @index: queue
+ *
+ * Context: rtnl. Return: it; NULL: none is bound; ERR_PTR: -EBUSY: it is bound already, or chunks of an earlier binding are
+ * out; -EINVAL: it does not consist of pages; -ENOMEM.
+ */
+struct nic_bound *nic_bound_get(struct net_device *dev, unsigned int index)
+{
+	const void *binding = __netif_get_rx_queue(dev, index)->mp_params.mp_priv;
+	struct nic_bound *bound;
+
+	if (!binding)
+		return NULL;
+	mutex_lock(&bounds_lock);
+	list_for_each_entry(bound, &bounds, node)
+		if (bound->binding == binding) {
+			bound->queues++;
+			goto unlock;
+		}
+	bound = create(dev, index, binding);
+unlock:
+	mutex_unlock(&bounds_lock);
+	return bound;
+}
+
+/**
+ * nic_bound_put - a queue has it no more
+ * @bound: memory, or NULL
+ *
+ * Context: process.
+ */
+void nic_bound_put(struct nic_bound *bound)
+{
+	if (!bound)
+		return;
+	mutex_lock(&bounds_lock);
+	if (!--bound->queues)
+		mod_delayed_work(drain_wq, &bound->drain, 0);
+	mutex_unlock(&bounds_lock);
+}
+
+/**
+ * nic_bound_marker - what the core looks for to see that a queue has its memory
+ * @dev: NIC
+ * @index: queue
+ *
+ * Context: rtnl. Return: a page_pool that nothing is taken from, or ERR_PTR.
+ */
+struct page_pool *nic_bound_marker(struct net_device *dev, unsigned int index)
+{
+	return make_pool(dev, index, 1);
+}
+
+int nic_bound_init(void)
+{
+	int err = nic_kick_init();
+
+	if (err)
+		return err;
+	drain_wq = alloc_workqueue("berth_nic", WQ_UNBOUND, 0);
+	if (!drain_wq) {
+		nic_kick_exit();
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* There are none any more: each has held the module. */
+void nic_bound_exit(void)
+{
+	destroy_workqueue(drain_wq);
+	nic_kick_exit();
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Device memory that somebody has bound to receive queues (netlink's bind-rx): the core's allocator of a dma-buf, in
+ * chunks of a page. All queues of one binding share one page_pool of it and a stack of free chunks in front, so that taking
+ * one costs the same for every exporter.
+ *
+ * The kernel would bind the same memory again while chunks of an earlier binding are out. Here it is booked by its DMA
+ * addresses until the last chunk is home, and a binding of booked memory is refused.
+ *
+ * Chunks are taken and written in softirq; they come home by the core
+ * (napi_pp_put_page()), from anywhere.
+ */
+#ifndef BERTH_NIC_BOUND_H
+#define BERTH_NIC_BOUND_H
+
+#include <linux/types.h>
+#include <net/netmem.h>
+
+struct net_device;
+struct nic_bound;
+struct page_pool;
+struct sk_buff;
+
+struct nic_bound *nic_bound_get(struct net_device *dev, unsigned int index);
+void nic_bound_put(struct nic_bound *bound);
+struct page_pool *nic_bound_marker(struct net_device *dev, unsigned int index);
+
+/* Chunks that are taken at once, at most. */
+#define NIC_BOUND_TAKE	64
+
+bool nic_bound_take(struct nic_bound *bound, netmem_ref *chunk, unsigned int n);
+void nic_bound_write(struct nic_bound *bound, netmem_ref chunk, struct sk_buff *skb, u32 offset, u32 len);
+
+int nic_bound_init(void);
+void nic_bound_exit(void);
+
+#endif

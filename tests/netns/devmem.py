@@ -1,0 +1,190 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+"""Devmem TCP: a socket whose payload lands in a dma-buf that is bound to receive queues of a netdev.
+
+    devmem.py serve NETDEV QUEUES ADDRESS PORT BYTES [--keep N]   binds a udmabuf to QUEUES (2 or 2,3), takes one connection
+    devmem.py send ADDRESS PORT BYTES                  its peer, an ordinary socket
+    devmem.py bind NETDEV QUEUES SECONDS               binds only
+
+serve compares every byte, where it is in the dma-buf, with a pattern that depends on its position, and says how many came as
+device memory and how many not; --keep: gives none of its tokens back before N of them. Exit status 1: a byte was wrong or absent.
+"""
+import argparse
+import array
+import fcntl
+import mmap
+import os
+import random
+import socket
+import struct
+import sys
+import time
+
+MSG_SOCK_DEVMEM = 0x2000000
+SO_DEVMEM_LINEAR, SO_DEVMEM_DMABUF, SO_DEVMEM_DONTNEED = 78, 79, 80
+UDMABUF_CREATE = 0x40187542
+DMA_BUF_SYNC = 0x40086200
+SYNC_READ, SYNC_END = 1, 4
+AREA = 8 << 20
+
+GENL_ID_CTRL, CTRL_CMD_GETFAMILY = 16, 3
+CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME = 1, 2
+NETDEV_CMD_BIND_RX = 13
+DMABUF_IFINDEX, DMABUF_QUEUES, DMABUF_FD = 1, 2, 3
+QUEUE_ID, QUEUE_TYPE = 1, 3
+NLA_F_NESTED = 0x8000
+
+
+def pattern(n):
+    return random.Random(7).randbytes(n)
+
+
+def attr(kind, data):
+    return struct.pack('HH', 4 + len(data), kind) + data + bytes(-len(data) % 4)
+
+
+class Netlink:
+    """A generic netlink socket. What is bound stays bound as long as it is open."""
+
+    def __init__(self):
+        self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 16)
+        self.sock.bind((0, 0))
+        reply = self.ask(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, attr(CTRL_ATTR_FAMILY_NAME, b'netdev\0'))
+        self.family = struct.unpack('H', self.find(reply, CTRL_ATTR_FAMILY_ID))[0]
+
+    def ask(self, family, cmd, attrs):
+        body = struct.pack('BBH', cmd, 1, 0) + attrs
+        self.sock.send(struct.pack('IHHII', 16 + len(body), family, 1 | 4, 1, 0) + body)
+        reply = b''
+        while True:
+            data = self.sock.recv(65536)
+            kind = struct.unpack_from('H', data, 4)[0]
+            if kind == 2:
+                err = -struct.unpack_from('i', data, 16)[0]
+                if err:
+                    raise OSError(err, os.strerror(err))
+                return reply
+            reply = data[20:struct.unpack_from('I', data, 0)[0]]
+            if len(data) > len(reply) + 20:
+                return reply
+
+    @staticmethod
+    def find(attrs, kind):
+        at = 0
+        while at < len(attrs):
+            length, have = struct.unpack_from('HH', attrs, at)
+            if have & 0x3fff == kind:
+                return attrs[at + 4:at + length]
+            at += length + -length % 4
+        raise OSError(f'no attribute {kind}')
+
+    def bind(self, netdev, queues, fd):
+        attrs = attr(DMABUF_IFINDEX, struct.pack('I', socket.if_nametoindex(netdev)))
+        attrs += attr(DMABUF_FD, struct.pack('I', fd))
+        for q in queues:
+            attrs += attr(DMABUF_QUEUES | NLA_F_NESTED,
+                          attr(QUEUE_ID, struct.pack('I', q)) + attr(QUEUE_TYPE, struct.pack('I', 0)))
+        self.ask(self.family, NETDEV_CMD_BIND_RX, attrs)
+
+
+class Area:
+    """A udmabuf."""
+
+    def __init__(self, size):
+        memfd = os.memfd_create('area', os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        os.ftruncate(memfd, size)
+        fcntl.fcntl(memfd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
+        with open('/dev/udmabuf', 'r+b', buffering=0) as dev:
+            self.fd = fcntl.ioctl(dev, UDMABUF_CREATE, bytearray(struct.pack('IIQQ', memfd, 1, 0, size)), True)
+        os.close(memfd)
+        self.map = mmap.mmap(self.fd, size)
+
+    def read(self, offset, n):
+        fcntl.ioctl(self.fd, DMA_BUF_SYNC, struct.pack('Q', SYNC_READ))
+        data = self.map[offset:offset + n]
+        fcntl.ioctl(self.fd, DMA_BUF_SYNC, struct.pack('Q', SYNC_READ | SYNC_END))
+        return data
+
+
+def serve(args):
+    area, netlink = Area(AREA), Netlink()
+    netlink.bind(args.netdev, args.queues, area.fd)
+    server = socket.create_server((args.address, args.port), family=family(args.address))
+    print('ready', flush=True)
+    sock = server.accept()[0]
+    want, at, device, linear, tokens = pattern(args.bytes), 0, 0, 0, []
+    while True:
+        data, anc, _, _ = sock.recvmsg(1 << 20, 65536, MSG_SOCK_DEVMEM)
+        if not data and not anc:
+            break
+        used = 0
+        for _, kind, cmsg in anc:
+            offset, size, token, _, _ = struct.unpack('QIIII', cmsg)
+            if kind == SO_DEVMEM_DMABUF:
+                got = area.read(offset, size)
+                tokens.append(token)
+                device += size
+            else:
+                got = data[used:used + size]
+                used += size
+                linear += size
+            if got != want[at:at + size]:
+                sys.exit(f'wrong bytes in {size} from {at} on, offset {offset}')
+            at += size
+        if len(tokens) > args.keep:
+            give_back(sock, tokens)
+    if at != args.bytes:
+        sys.exit(f'{at} of {args.bytes} bytes came')
+    print(f'device {device} linear {linear} tokens {len(tokens)}', flush=True)
+    give_back(sock, tokens)
+
+
+def give_back(sock, tokens):
+    while tokens:
+        some, tokens[:] = tokens[:128], tokens[128:]
+        sock.setsockopt(socket.SOL_SOCKET, SO_DEVMEM_DONTNEED, array.array('I', [x for t in some for x in (t, 1)]).tobytes())
+
+
+def family(address):
+    return socket.AF_INET6 if ':' in address else socket.AF_INET
+
+
+def send(args):
+    sock = socket.create_connection((args.address, args.port), timeout=60)
+    sock.sendall(pattern(args.bytes))
+    sock.shutdown(socket.SHUT_WR)
+    sock.recv(1)
+
+
+def bind(args):
+    area, netlink = Area(AREA), Netlink()
+    netlink.bind(args.netdev, args.queues, area.fd)
+    print('ready', flush=True)
+    time.sleep(args.seconds)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    commands = parser.add_subparsers(required=True)
+    queues = lambda text: [int(q) for q in text.split(',')]
+    p = commands.add_parser('serve')
+    p.add_argument('netdev')
+    p.add_argument('queues', type=queues)
+    p.set_defaults(run=serve)
+    q = commands.add_parser('send')
+    q.set_defaults(run=send)
+    for s in p, q:
+        s.add_argument('address')
+        s.add_argument('port', type=int)
+        s.add_argument('bytes', type=int)
+    p.add_argument('--keep', type=int, default=32)
+    p = commands.add_parser('bind')
+    p.add_argument('netdev')
+    p.add_argument('queues', type=queues)
+    p.add_argument('seconds', type=float)
+    p.set_defaults(run=bind)
+    args = parser.parse_args()
+    args.run(args)
+
+
+main()
