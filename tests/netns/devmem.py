@@ -2,19 +2,25 @@
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 """Devmem TCP: a socket whose payload lands in a dma-buf that is bound to receive queues of a netdev.
 
-    devmem.py serve NETDEV QUEUES ADDRESS PORT BYTES [--keep N]   binds a udmabuf to QUEUES (2 or 2,3), takes one connection
-    devmem.py send ADDRESS PORT BYTES                  its peer, an ordinary socket
-    devmem.py bind NETDEV QUEUES SECONDS               binds only
+    devmem.py serve NETDEV QUEUES ADDRESS PORT BYTES [--memory udmabuf|heap|bar] [--keep N]
+                            binds a dma-buf to QUEUES (2 or 2,3) and takes one connection
+    devmem.py take ADDRESS PORT BYTES       the same without device memory
+    devmem.py send ADDRESS PORT BYTES       the peer of both, an ordinary socket
+    devmem.py bind NETDEV QUEUES SECONDS    binds only
+    devmem.py rebind NETDEV QUEUES ADDRESS PORT   takes a connection whose bytes it leaves in the dma-buf, and binds that again:
+                            refused while they are there, and not any more when the connection is closed
 
-serve compares every byte, where it is in the dma-buf, with a pattern that depends on its position, and says how many came as
-device memory and how many not; --keep: gives none of its tokens back before N of them. Exit status 1: a byte was wrong or absent.
+Every byte is compared, where it is, with a pattern that depends on its position. serve and take say how many came as device memory
+and how many not; --keep: no token is given back before there are so many. Exit status 1: a byte was wrong or absent.
 """
 import argparse
 import array
+import errno
 import fcntl
 import mmap
 import os
 import random
+import select
 import socket
 import struct
 import sys
@@ -22,7 +28,7 @@ import time
 
 MSG_SOCK_DEVMEM = 0x2000000
 SO_DEVMEM_LINEAR, SO_DEVMEM_DMABUF, SO_DEVMEM_DONTNEED = 78, 79, 80
-UDMABUF_CREATE = 0x40187542
+UDMABUF_CREATE, HEAP_ALLOC, EXPORTER_ALLOC = 0x40187542, 0xc0184800, 0xc018be00
 DMA_BUF_SYNC = 0x40086200
 SYNC_READ, SYNC_END = 1, 4
 AREA = 8 << 20
@@ -87,16 +93,35 @@ class Netlink:
         self.ask(self.family, NETDEV_CMD_BIND_RX, attrs)
 
 
-class Area:
-    """A udmabuf."""
+def ask_for(path, request, fmt, *values):
+    """An ioctl: its return value, and its structure afterwards."""
+    arg = bytearray(struct.pack(fmt, *values))
+    with open(path, 'r+b', buffering=0) as dev:
+        return fcntl.ioctl(dev, request, arg, True), struct.unpack(fmt, arg)
 
-    def __init__(self, size):
-        memfd = os.memfd_create('area', os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        os.ftruncate(memfd, size)
-        fcntl.fcntl(memfd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
-        with open('/dev/udmabuf', 'r+b', buffering=0) as dev:
-            self.fd = fcntl.ioctl(dev, UDMABUF_CREATE, bytearray(struct.pack('IIQQ', memfd, 1, 0, size)), True)
-        os.close(memfd)
+
+def udmabuf(size):
+    memfd = os.memfd_create('area', os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(memfd, size)
+    fcntl.fcntl(memfd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
+    fd, _ = ask_for('/dev/udmabuf', UDMABUF_CREATE, 'IIQQ', memfd, 1, 0, size)
+    os.close(memfd)
+    return fd
+
+
+def heap(size):
+    return ask_for('/dev/dma_heap/system', HEAP_ALLOC, 'QIIQ', size, 0, os.O_RDWR | os.O_CLOEXEC, 0)[1][1]
+
+
+def bar(size):
+    return ask_for('/dev/berth_bar', EXPORTER_ALLOC, 'QQIi', 2**64 - 1, size, 0, 0)[1][3]
+
+
+class Area:
+    """A dma-buf, and the CPU's view of it."""
+
+    def __init__(self, make, size=AREA):
+        self.fd = make(size)
         self.map = mmap.mmap(self.fd, size)
 
     def read(self, offset, n):
@@ -107,11 +132,9 @@ class Area:
 
 
 def serve(args):
-    area, netlink = Area(AREA), Netlink()
+    area, netlink = Area(args.memory), Netlink()
     netlink.bind(args.netdev, args.queues, area.fd)
-    server = socket.create_server((args.address, args.port), family=family(args.address))
-    print('ready', flush=True)
-    sock = server.accept()[0]
+    sock = accept(args)
     want, at, device, linear, tokens = pattern(args.bytes), 0, 0, 0, []
     while True:
         data, anc, _, _ = sock.recvmsg(1 << 20, 65536, MSG_SOCK_DEVMEM)
@@ -139,6 +162,22 @@ def serve(args):
     give_back(sock, tokens)
 
 
+def accept(args):
+    server = socket.create_server((args.address, args.port), family=family(args.address))
+    print('ready', flush=True)
+    return server.accept()[0]
+
+
+def take(args):
+    sock = accept(args)
+    got = b''
+    while data := sock.recv(1 << 20):
+        got += data
+    if got != pattern(args.bytes):
+        sys.exit(f'{len(got)} bytes came, not the {args.bytes} that were sent')
+    print(f'device 0 linear {len(got)}')
+
+
 def give_back(sock, tokens):
     while tokens:
         some, tokens[:] = tokens[:128], tokens[128:]
@@ -157,32 +196,52 @@ def send(args):
 
 
 def bind(args):
-    area, netlink = Area(AREA), Netlink()
+    area, netlink = Area(args.memory), Netlink()
     netlink.bind(args.netdev, args.queues, area.fd)
     print('ready', flush=True)
     time.sleep(args.seconds)
 
 
+def rebind(args):
+    area, netlink = Area(args.memory), Netlink()
+    netlink.bind(args.netdev, args.queues, area.fd)
+    sock = accept(args)
+    select.select([sock], [], [])
+    netlink.sock.close()
+    netlink = Netlink()
+    try:
+        netlink.bind(args.netdev, args.queues, area.fd)
+    except OSError as e:
+        if e.errno != errno.EBUSY:
+            raise
+    else:
+        sys.exit('memory whose chunks are out was bound again')
+    sock.close()
+    for _ in range(100):
+        try:
+            netlink.bind(args.netdev, args.queues, area.fd)
+            return
+        except OSError as e:
+            if e.errno != errno.EBUSY:
+                raise
+            time.sleep(0.1)
+    sys.exit('memory is busy though nobody has it')
+
+
 def main():
+    queues = ('queues', {'type': lambda text: [int(q) for q in text.split(',')]})
+    netdev, address, port, size = ('netdev', {}), ('address', {}), ('port', {'type': int}), ('bytes', {'type': int})
     parser = argparse.ArgumentParser()
     commands = parser.add_subparsers(required=True)
-    queues = lambda text: [int(q) for q in text.split(',')]
-    p = commands.add_parser('serve')
-    p.add_argument('netdev')
-    p.add_argument('queues', type=queues)
-    p.set_defaults(run=serve)
-    q = commands.add_parser('send')
-    q.set_defaults(run=send)
-    for s in p, q:
-        s.add_argument('address')
-        s.add_argument('port', type=int)
-        s.add_argument('bytes', type=int)
-    p.add_argument('--keep', type=int, default=32)
-    p = commands.add_parser('bind')
-    p.add_argument('netdev')
-    p.add_argument('queues', type=queues)
-    p.add_argument('seconds', type=float)
-    p.set_defaults(run=bind)
+    for run, what in ((serve, (netdev, queues, address, port, size)), (take, (address, port, size)),
+                      (send, (address, port, size)), (bind, (netdev, queues, ('seconds', {'type': float}))),
+                      (rebind, (netdev, queues, address, port))):
+        p = commands.add_parser(run.__name__)
+        for name, options in what:
+            p.add_argument(name, **options)
+        p.add_argument('--memory', type=lambda name: {'udmabuf': udmabuf, 'heap': heap, 'bar': bar}[name], default=udmabuf)
+        p.add_argument('--keep', type=int, default=32)
+        p.set_defaults(run=run)
     args = parser.parse_args()
     args.run(args)
 
