@@ -28,5 +28,9 @@ sleep 2
 in_root ibv_rc_pingpong -d berth0 -g "$gid" -n 100 10.78.0.2
 wait $!
 in_root rdma link delete berth0
+in_root modprobe berth_nic
+in_root ip link add link d0 name nic0 type berth_nic
+in_root ip link delete nic0
+in_root modprobe -r berth_nic
 in_root modprobe -r berth
 [[ ! -e /sys/module/berth ]]

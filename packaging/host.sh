@@ -41,8 +41,9 @@ load() {
 	kmod_sync "$BUILD/kmod/$flavour"
 	logged "$BUILD/kmod/$flavour/make.log" "building the modules for $KVER" kmod_make "$BUILD/kmod/$flavour"
 	modprobe -a ib_core ib_uverbs rdma_cm rdma_ucm udp_tunnel ip6_udp_tunnel 2>/dev/null || true
-	for mods in berth_netmem berth; do
+	for mods in berth_netmem berth berth_nic; do
 		[[ ! -e /sys/module/$mods ]] || { say "$mods is loaded already: ./run unload first"; continue; }
+		[[ $mods != berth_nic || $KVER == 6.12.* ]] || continue
 		insmod "$(find "$BUILD/kmod/$flavour" -name "$mods.ko" | head -n1)" ||
 			die "cannot load $mods: see the end of dmesg (signed modules only? Secure Boot refuses unsigned ones)"
 	done
@@ -57,7 +58,7 @@ unload() {
 		[[ $(rdma -d link show "${dev##*/}" 2>/dev/null) == *berth* ]] || [[ ${dev##*/} == berth* ]] || continue
 		rdma link delete "${dev##*/}" || die "cannot delete ${dev##*/}: a program may be using it"
 	done
-	for mods in berth berth_netmem; do
+	for mods in berth_nic berth berth_netmem; do
 		[[ ! -e /sys/module/$mods ]] || rmmod "$mods" || die "cannot remove $mods: a program may be using it"
 	done
 }
