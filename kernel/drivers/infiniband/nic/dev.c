@@ -65,6 +65,32 @@ int nic_set_queues(struct nic *nic, unsigned int count)
 	return 0;
 }
 
+static int nic_init(struct net_device *dev)
+{
+	return nic_steer_init(nic_of(dev));
+}
+
+static void nic_uninit(struct net_device *dev)
+{
+	struct nic *nic = nic_of(dev);
+	unsigned int i;
+
+	for (i = 0; i < dev->num_rx_queues; i++)
+		nic_queue_exit(&nic->queue[i]);
+	nic_steer_exit(nic);
+}
+
+/* What the lower device is to hear besides what is for us, as long as we are up. */
+static void hear(struct net_device *dev, int flags, int inc)
+{
+	struct net_device *lower = nic_of(dev)->lower;
+
+	if (flags & IFF_ALLMULTI)
+		dev_set_allmulti(lower, inc);
+	if (flags & IFF_PROMISC)
+		dev_set_promiscuity(lower, inc);
+}
+
 static int nic_open(struct net_device *dev)
 {
 	struct nic *nic = nic_of(dev);
@@ -80,6 +106,7 @@ static int nic_open(struct net_device *dev)
 		queues_down(nic, 0, dev->real_num_rx_queues);
 		return err;
 	}
+	hear(dev, dev->flags, 1);
 	netif_tx_start_all_queues(dev);
 	return 0;
 }
@@ -89,6 +116,7 @@ static int nic_stop(struct net_device *dev)
 	struct nic *nic = nic_of(dev);
 
 	netif_tx_stop_all_queues(dev);
+	hear(dev, dev->flags, -1);
 	dev_uc_unsync(nic->lower, dev);
 	dev_mc_unsync(nic->lower, dev);
 	dev_uc_del(nic->lower, dev->dev_addr);
@@ -144,14 +172,10 @@ static void nic_set_rx_mode(struct net_device *dev)
 
 static void nic_change_rx_flags(struct net_device *dev, int change)
 {
-	struct net_device *lower = nic_of(dev)->lower;
-
 	if (!netif_running(dev))
 		return;
-	if (change & IFF_ALLMULTI)
-		dev_set_allmulti(lower, dev->flags & IFF_ALLMULTI ? 1 : -1);
-	if (change & IFF_PROMISC)
-		dev_set_promiscuity(lower, dev->flags & IFF_PROMISC ? 1 : -1);
+	hear(dev, change & dev->flags, 1);
+	hear(dev, change & ~dev->flags, -1);
 }
 
 /**
@@ -197,6 +221,8 @@ static int nic_get_iflink(const struct net_device *dev)
 }
 
 static const struct net_device_ops nic_netdev_ops = {
+	.ndo_init = nic_init,
+	.ndo_uninit = nic_uninit,
 	.ndo_open = nic_open,
 	.ndo_stop = nic_stop,
 	.ndo_start_xmit = nic_xmit,

@@ -10,11 +10,15 @@
 #include "nic.h"
 #include "queue.h"
 #include "rx.h"
-#include "steer.h"
 
 #define QUEUES	4
 
 /* ---- frames of the lower device ---- */
+
+static bool is_ours(const struct nic *nic, const struct ethhdr *eth)
+{
+	return ether_addr_equal(eth->h_dest, nic->dev->dev_addr);
+}
 
 static rx_handler_result_t handle_frame(struct sk_buff **pskb)
 {
@@ -25,13 +29,13 @@ static rx_handler_result_t handle_frame(struct sk_buff **pskb)
 
 	if (skb->pkt_type == PACKET_LOOPBACK || !netif_running(nic->dev))
 		return RX_HANDLER_PASS;
-	if (is_multicast_ether_addr(eth->h_dest)) {
+	if (is_multicast_ether_addr(eth->h_dest) || unlikely(nic->dev->flags & IFF_PROMISC && !is_ours(nic, eth))) {
 		copy = skb_clone(skb, GFP_ATOMIC);
 		if (copy)
 			nic_rx_enqueue(nic, copy);
 		return RX_HANDLER_PASS;
 	}
-	if (!ether_addr_equal(eth->h_dest, nic->dev->dev_addr))
+	if (!is_ours(nic, eth))
 		return RX_HANDLER_PASS;
 	skb = skb_share_check(skb, GFP_ATOMIC);
 	if (skb)
@@ -92,19 +96,7 @@ static struct net_device *find_lower(struct net *net, struct net_device *dev, st
 	return lower;
 }
 
-/* The end of a netdev, whether it was registered or not. */
-static void nic_free(struct net_device *dev)
-{
-	struct nic *nic = nic_of(dev);
-	unsigned int i;
-
-	for (i = 0; i < dev->num_rx_queues; i++)
-		if (nic->queue[i].nic)
-			nic_queue_exit(&nic->queue[i]);
-	nic_steer_exit(nic);
-}
-
-static int init(struct nic *nic, struct net_device *dev, struct net_device *lower, struct nlattr *tb[])
+static void init(struct nic *nic, struct net_device *dev, struct net_device *lower, struct nlattr *tb[])
 {
 	unsigned int i;
 
@@ -112,7 +104,6 @@ static int init(struct nic *nic, struct net_device *dev, struct net_device *lowe
 	nic->lower = lower;
 	nic->ring_size = NIC_RING;
 	nic->split = true;
-	dev->priv_destructor = nic_free;
 	for (i = 0; i < dev->num_rx_queues; i++)
 		nic_queue_init(nic, i);
 	dev->real_num_rx_queues = min(dev->num_rx_queues, QUEUES);
@@ -122,7 +113,6 @@ static int init(struct nic *nic, struct net_device *dev, struct net_device *lowe
 		dev->mtu = lower->mtu;
 	if (!tb[IFLA_ADDRESS])
 		eth_hw_addr_random(dev);
-	return nic_steer_init(nic);
 }
 
 static int newlink(struct net *src_net, struct net_device *dev, struct nlattr *tb[], struct nlattr *data[],
@@ -134,9 +124,7 @@ static int newlink(struct net *src_net, struct net_device *dev, struct nlattr *t
 
 	if (IS_ERR(lower))
 		return PTR_ERR(lower);
-	err = init(nic, dev, lower, tb);
-	if (err)
-		return err;
+	init(nic, dev, lower, tb);
 	nic_dev_follow(nic);
 	err = register_netdevice(dev);
 	if (err)

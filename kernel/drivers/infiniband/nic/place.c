@@ -27,10 +27,10 @@ struct layout {
 	u8 proto;
 };
 
-static bool has_ports(const struct flow_keys_basic *keys)
+static bool has_ports(const struct sk_buff *skb, const struct flow_keys_basic *keys)
 {
 	return !(keys->control.flags & (FLOW_DIS_IS_FRAGMENT | FLOW_DIS_ENCAPSULATION)) &&
-	       (keys->basic.n_proto == htons(ETH_P_IP) || keys->basic.n_proto == htons(ETH_P_IPV6)) &&
+	       keys->basic.n_proto == skb->protocol &&
 	       (keys->basic.ip_proto == IPPROTO_TCP || keys->basic.ip_proto == IPPROTO_UDP);
 }
 
@@ -43,7 +43,7 @@ static struct layout layout_of(const struct sk_buff *skb)
 	const struct tcphdr *th;
 
 	if (!skb_flow_dissect_flow_keys_basic(NULL, skb, &keys, NULL, skb->protocol, ETH_HLEN,
-					      skb_headlen(skb), FLOW_DISSECTOR_F_STOP_AT_ENCAP) || !has_ports(&keys))
+					      skb_headlen(skb), FLOW_DISSECTOR_F_STOP_AT_ENCAP) || !has_ports(skb, &keys))
 		return l;
 	l.transport = keys.control.thoff;
 	l.proto = keys.basic.ip_proto;
@@ -201,6 +201,11 @@ struct sk_buff *nic_place(struct nic_queue *q, struct sk_buff *skb)
 	bool device, ok;
 	int state;
 
+	/* Of a NIC below this one. */
+	if (!skb_frags_readable(skb)) {
+		nic_count(q, NIC_NO_BUFFER, 1);
+		return NULL;
+	}
 	skb_push(skb, skb->data - skb_mac_header(skb));
 	trim(skb);
 	l = layout_of(skb);

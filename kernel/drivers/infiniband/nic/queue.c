@@ -74,11 +74,10 @@ void nic_queue_init(struct nic *nic, unsigned int index)
 	netif_napi_add(nic->dev, &q->napi, nic_rx_poll);
 }
 
-/* Down, and never up again. */
+/* Down, and never up again; the NAPI goes with the netdev. */
 void nic_queue_exit(struct nic_queue *q)
 {
 	free_memory(&q->mem);
-	netif_napi_del(&q->napi);
 }
 
 /**

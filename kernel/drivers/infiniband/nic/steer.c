@@ -58,7 +58,7 @@ void nic_steer_spread(struct nic_steer *steer, unsigned int queues)
 
 /**
  * nic_steer_init - no rules, all queues in turn
- * @nic: NIC, not registered yet
+ * @nic: NIC that is being registered
  *
  * Context: rtnl. Return: 0, -ENOMEM.
  */
@@ -73,10 +73,15 @@ int nic_steer_init(struct nic *nic)
 	return 0;
 }
 
-/* Nobody receives any more. */
+/**
+ * nic_steer_exit - the end
+ * @nic: NIC that receives nothing any more
+ *
+ * Context: rtnl.
+ */
 void nic_steer_exit(struct nic *nic)
 {
-	kfree(rcu_replace_pointer_rtnl(nic->steer, NULL));
+	nic_steer_replace(nic, NULL);
 }
 
 static bool ports_fit(const struct flow_keys *keys, __be16 src, __be16 src_mask, __be16 dst, __be16 dst_mask)
