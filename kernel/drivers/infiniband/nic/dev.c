@@ -67,7 +67,12 @@ int nic_set_queues(struct nic *nic, unsigned int count)
 
 static int nic_init(struct net_device *dev)
 {
-	return nic_steer_init(nic_of(dev));
+	struct nic *nic = nic_of(dev);
+	int err = nic_steer_init(nic);
+
+	if (!err)
+		netdev_hold(nic->lower, &nic->lower_tracker, GFP_KERNEL);
+	return err;
 }
 
 static void nic_uninit(struct net_device *dev)
@@ -78,6 +83,7 @@ static void nic_uninit(struct net_device *dev)
 	for (i = 0; i < dev->num_rx_queues; i++)
 		nic_queue_exit(&nic->queue[i]);
 	nic_steer_exit(nic);
+	netdev_put(nic->lower, &nic->lower_tracker);
 }
 
 /* What the lower device is to hear besides what is for us, as long as we are up. */

@@ -129,7 +129,6 @@ static int newlink(struct net *src_net, struct net_device *dev, struct nlattr *t
 	err = register_netdevice(dev);
 	if (err)
 		return err;
-	netdev_hold(lower, &nic->lower_tracker, GFP_KERNEL);
 	err = netdev_rx_handler_register(lower, handle_frame, nic);
 	if (err)
 		goto unregister;
@@ -143,7 +142,6 @@ static int newlink(struct net *src_net, struct net_device *dev, struct nlattr *t
 no_handler:
 	netdev_rx_handler_unregister(lower);
 unregister:
-	netdev_put(lower, &nic->lower_tracker);
 	unregister_netdevice(dev);
 	return err;
 }
@@ -154,7 +152,6 @@ static void dellink(struct net_device *dev, struct list_head *head)
 
 	netdev_rx_handler_unregister(nic->lower);
 	netdev_upper_dev_unlink(nic->lower, dev);
-	netdev_put(nic->lower, &nic->lower_tracker);
 	unregister_netdevice_queue(dev, head);
 }
 
