@@ -7,8 +7,8 @@
 #
 # timeout: 240
 set -uo pipefail
-# shellcheck source=tests/netns/nic-lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/nic-lib.sh"
+# shellcheck source=tests/netns/nic/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/nic/lib.sh"
 trap nic_down EXIT
 nic_up || { fail nic/setup "no NIC"; exit 1; }
 

@@ -4,8 +4,8 @@
 # exporter; memory that is in use is not bound again; whatever ends, everything comes home. Runs in the guest.
 # timeout: 300
 set -uo pipefail
-# shellcheck source=tests/netns/nic-lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/nic-lib.sh"
+# shellcheck source=tests/netns/nic/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/nic/lib.sh"
 trap nic_down EXIT
 modprobe -q berth_bar_exporter || { fail devmem/setup "modprobe berth_bar_exporter failed"; exit 1; }
 nic_up || { fail devmem/setup "no NIC"; exit 1; }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 # For 57-nic.sh and 58-devmem.sh. Sourced; runs in the guest.
 # shellcheck source=tests/verbs/guest-lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../../verbs/guest-lib.sh"
 devmem=$(dirname "${BASH_SOURCE[0]}")/devmem.py
 PORT=5000
 
