@@ -4,8 +4,8 @@
 
     devmem.py serve NETDEV QUEUES ADDRESS PORT BYTES [--memory udmabuf|heap|bar] [--keep N]
                             binds a dma-buf to QUEUES (2 or 2,3) and takes one connection
-    devmem.py take ADDRESS PORT BYTES       the same without device memory
-    devmem.py send ADDRESS PORT BYTES       the peer of both, an ordinary socket
+    devmem.py take ADDRESS PORT BYTES [--times N]   the same without device memory, one connection after the other
+    devmem.py send ADDRESS PORT BYTES [--times N]   the peer of both, an ordinary socket
     devmem.py bind NETDEV QUEUES SECONDS    binds only
     devmem.py rebind NETDEV QUEUES ADDRESS PORT   takes a connection whose bytes it leaves in the dma-buf, and binds that again:
                             refused while they are there, and not any more when the connection is closed
@@ -162,20 +162,26 @@ def serve(args):
     give_back(sock, tokens)
 
 
-def accept(args):
+def listen(args):
     server = socket.create_server((args.address, args.port), family=family(args.address))
     print('ready', flush=True)
-    return server.accept()[0]
+    return server
+
+
+def accept(args):
+    return listen(args).accept()[0]
 
 
 def take(args):
-    sock = accept(args)
-    got = b''
-    while data := sock.recv(1 << 20):
-        got += data
-    if got != pattern(args.bytes):
-        sys.exit(f'{len(got)} bytes came, not the {args.bytes} that were sent')
-    print(f'device 0 linear {len(got)}')
+    server = listen(args)
+    for _ in range(args.times):
+        sock, got = server.accept()[0], b''
+        while data := sock.recv(1 << 20):
+            got += data
+        if got != pattern(args.bytes):
+            sys.exit(f'{len(got)} bytes came, not the {args.bytes} that were sent')
+        sock.close()
+    print(f'device 0 linear {args.times * len(got)}')
 
 
 def give_back(sock, tokens):
@@ -189,10 +195,11 @@ def family(address):
 
 
 def send(args):
-    sock = socket.create_connection((args.address, args.port), timeout=60)
-    sock.sendall(pattern(args.bytes))
-    sock.shutdown(socket.SHUT_WR)
-    sock.recv(1)
+    for _ in range(args.times):
+        sock = socket.create_connection((args.address, args.port), timeout=60)
+        sock.sendall(pattern(args.bytes))
+        sock.shutdown(socket.SHUT_WR)
+        sock.recv(1)
 
 
 def bind(args):
@@ -241,6 +248,7 @@ def main():
             p.add_argument(name, **options)
         p.add_argument('--memory', type=lambda name: {'udmabuf': udmabuf, 'heap': heap, 'bar': bar}[name], default=udmabuf)
         p.add_argument('--keep', type=int, default=32)
+        p.add_argument('--times', type=int, default=1)
         p.set_defaults(run=run)
     args = parser.parse_args()
     args.run(args)

@@ -33,7 +33,7 @@ served() {
 		kill -0 $pid 2>/dev/null || break
 		sleep 0.1
 	done
-	ip netns exec "$ns" timeout $((30 * ${BERTH_SLOW:-1})) python3 "$devmem" send "$address" $PORT "$bytes" 2>/dev/null
+	ip netns exec "$ns" timeout $((30 * ${BERTH_SLOW:-1})) python3 "$devmem" send "$address" $PORT "$bytes" --times "${TIMES:-1}" 2>/dev/null
 	wait $pid || rc=$?
 	said=$(tail -n 1 "$out")
 	rm -f "$out"
@@ -44,14 +44,26 @@ served() {
 
 # transfer NAME NETNS-OF-THE-SERVER ADDRESS NETNS-OF-THE-CLIENT BYTES; without a name it is no case.
 transfer() {
-	served "$1" "ip netns exec $2 timeout $((30 * ${BERTH_SLOW:-1})) python3 $devmem take $3 $PORT $5" "$4" "$3" "$5"
+	served "$1" "ip netns exec $2 timeout $((30 * ${BERTH_SLOW:-1})) python3 $devmem take $3 $PORT $5 --times ${TIMES:-1}" "$4" "$3" "$5"
+}
+
+# says NAME PATTERN COMMAND...: what ethtool says of a rule; its exit status does not tell.
+says() {
+	local name=$1 pattern=$2 out
+	shift 2
+	out=$("$@" 2>&1)
+	if [[ $out =~ $pattern ]]; then pass "$name"; else fail "$name" "$* said '${out//$'\n'/; }'"; fi
 }
 
 # What is under way in the background.
 kill_transfer() {
-	pkill -f "$devmem" 2>/dev/null
+	local jobs
+	mapfile -t jobs < <(jobs -p)
+	# First who would start another one.
+	kill "${jobs[@]}" 2>/dev/null
+	pkill -9 -f "$devmem"
 	wait
-}
+} 2>/dev/null
 
 # nic_count NAME [QUEUE]: of nic0, the sum of all queues without one.
 nic_count() {
