@@ -77,8 +77,11 @@ static void bar_put(struct bar_device *bar)
 
 static int bar_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
 {
-	/* There is nowhere to move it that an importer without peer-to-peer would reach. */
-	return attach->peer2peer ? 0 : -EOPNOTSUPP;
+	/*
+	 * There is nowhere to move it that an importer without peer-to-peer would reach. One that is told of no moves
+	 * cannot say whether it has that; the queues of netdevs attach so, and are taken.
+	 */
+	return attach->peer2peer || !attach->importer_ops ? 0 : -EOPNOTSUPP;
 }
 
 /* A BAR does not move; the pair says that importers are told when it goes away. */

@@ -39,7 +39,7 @@ ip netns exec tb ethtool -K tvb tso off gso off tx off >/dev/null
 before=$(nic_count csum_good)
 transfer nic/tcp/no_offloads ta $four tb 1000000
 rises nic/csum/good csum_good "$before"
-modprobe -q sch_netem && tc -n tb qdisc add dev tvb root netem corrupt 3%
+modprobe -q sch_netem && tc -n tb qdisc add dev tvb root netem corrupt 10%
 before=$(nic_count csum_bad)
 transfer nic/tcp/corrupt ta $four tb 1000000
 rises nic/csum/bad csum_bad "$before"
