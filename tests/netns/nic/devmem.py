@@ -10,7 +10,7 @@
     devmem.py rebind NETDEV QUEUES ADDRESS PORT   takes a connection whose bytes it leaves in the dma-buf, and binds that again:
                             refused while they are there, and not any more when the connection is closed
 
-Every byte is compared, where it is, with a pattern that depends on its position. serve and take say how many came as device memory
+Every byte is compared, where it is, with a pattern that depends on its position, and again before its token is given back. serve and take say how many came as device memory
 and how many not; --keep: no token is given back before there are so many. Exit status 1: a byte was wrong or absent.
 """
 import argparse
@@ -145,7 +145,7 @@ def serve(args):
             offset, size, token, _, _ = struct.unpack('QIIII', cmsg)
             if kind == SO_DEVMEM_DMABUF:
                 got = area.read(offset, size)
-                tokens.append(token)
+                tokens.append((token, offset, want[at:at + size]))
                 device += size
             else:
                 got = data[used:used + size]
@@ -155,11 +155,11 @@ def serve(args):
                 sys.exit(f'wrong bytes in {size} from {at} on, offset {offset}')
             at += size
         if len(tokens) > args.keep:
-            give_back(sock, tokens)
+            give_back(sock, area, tokens)
     if at != args.bytes:
         sys.exit(f'{at} of {args.bytes} bytes came')
     print(f'device {device} linear {linear} tokens {len(tokens)}', flush=True)
-    give_back(sock, tokens)
+    give_back(sock, area, tokens)
 
 
 def listen(args):
@@ -184,10 +184,14 @@ def take(args):
     print(f'device 0 linear {args.times * len(got)}')
 
 
-def give_back(sock, tokens):
+def give_back(sock, area, tokens):
+    """Nobody has written to them since."""
+    for _, offset, want in tokens:
+        if area.read(offset, len(want)) != want:
+            sys.exit(f'the bytes at offset {offset} did not stay')
     while tokens:
         some, tokens[:] = tokens[:128], tokens[128:]
-        sock.setsockopt(socket.SOL_SOCKET, SO_DEVMEM_DONTNEED, array.array('I', [x for t in some for x in (t, 1)]).tobytes())
+        sock.setsockopt(socket.SOL_SOCKET, SO_DEVMEM_DONTNEED, array.array('I', [x for t in some for x in (t[0], 1)]).tobytes())
 
 
 def family(address):

@@ -118,10 +118,13 @@ static void write_iomem(void __iomem *dst, struct sk_buff *skb, u32 offset, u32 
 	const u8 *part;
 
 	skb_prepare_seq_read(skb, offset, offset + len, &state);
-	while ((n = skb_seq_read(done, &part, &state))) {
+	while (done < len && (n = skb_seq_read(done, &part, &state))) {
+		/* A part may be longer than what was asked for. */
+		n = min(n, len - done);
 		memcpy_toio(dst + done, part, n);
 		done += n;
 	}
+	skb_abort_seq_read(&state);
 }
 
 /**
