@@ -6,8 +6,9 @@
 devmem=$(dirname "${BASH_SOURCE[0]}")/devmem.py
 PORT=5000
 
+# One address for all that come after each other: who has been told another one sends there until it asks again.
 nic_add() {
-	ip -n ta link add link tva name nic0 type berth_nic && ip -n ta link set nic0 up &&
+	ip -n ta link add link tva name nic0 address 02:00:00:00:79:01 type berth_nic && ip -n ta link set nic0 up &&
 		ip -n ta addr add 10.79.0.1/24 dev nic0 && ip -n ta addr add fd79::1/64 dev nic0 nodad
 }
 
