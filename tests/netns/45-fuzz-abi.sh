@@ -8,7 +8,7 @@ set -uo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"
 need_programs fuzz_abi
 
-link_up && ip netns exec ta rdma link add iw0 type berth_iw netdev tva || { fail fuzz/abi/setup "no link of iWARP"; exit 1; }
+link_up && iw_add iw0 ta tva || { fail fuzz/abi/setup "no link of iWARP"; exit 1; }
 trap 'rdma link delete iw0; link_down' EXIT
 chmod a+rw /dev/infiniband/uverbs*
 before=$(census berth0 berth1 iw0)

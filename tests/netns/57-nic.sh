@@ -48,7 +48,7 @@ ip netns exec tb ethtool -K tvb tx on gso on tso on >/dev/null
 
 # ---- steering ----
 counts=()
-queue_counts() { local q; counts=(); for q in 0 1 2 3; do counts+=("$(nic_count packets "$q")"); done; }
+queue_counts() { mapfile -t counts < <(ip netns exec ta ethtool -S nic0 | sed -n 's/^ *rx_[0-3]_packets: //p'); }
 flows() { TIMES=12 transfer '' ta $four tb 1000; }
 queue_counts; old=("${counts[@]}")
 flows

@@ -12,14 +12,7 @@ export SERVER_NS=ta CLIENT_NS=tb
 four=10.78.0.1 six=fd78::1
 trap iw_down EXIT
 
-iw_add() { ip netns exec "$2" rdma link add "$1" type "${4:-berth_iw}" netdev "$3"; }
-iw_down() {
-	local d
-	for d in iw0 iw1 siw0 siw1; do no_dev $d || rdma link delete $d; done
-	link_down
-}
-
-link_up && iw_add iw0 ta tva && iw_add iw1 tb tvb || { fail iwarp/setup "no links of type berth_iw"; exit 1; }
+iw_up || { fail iwarp/setup "no links of type berth_iw"; exit 1; }
 before=$(census iw0 iw1)
 
 # ---- what it says of itself ----

@@ -10,17 +10,9 @@ command -v rping >/dev/null || { fail setup "rping is not installed: apt-get ins
 peer=$(dirname "${BASH_SOURCE[0]}")/iwarp_peer.py
 export SERVER_NS=ta CLIENT_NS=tb
 four=10.78.0.1 port=7174
-
-iw_down() {
-	local d
-	for d in iw0 iw1; do no_dev $d || rdma link delete $d; done
-	link_down
-}
 trap iw_down EXIT
 
-link_up && ip netns exec ta rdma link add iw0 type berth_iw netdev tva &&
-	ip netns exec tb rdma link add iw1 type berth_iw netdev tvb ||
-	{ fail iwarp/peer/setup "no links of type berth_iw"; exit 1; }
+iw_up || { fail iwarp/peer/setup "no links of type berth_iw"; exit 1; }
 before=$(census iw0 iw1)
 
 # ---- it calls ----

@@ -203,6 +203,15 @@ link_down() {
 	return 0
 }
 
+# Links for programs with rdma_cm over the script's own link. iw_add NAME NETNS NETDEV [TYPE]
+iw_add() { ip netns exec "$2" rdma link add "$1" type "${4:-berth_iw}" netdev "$3"; }
+iw_up() { link_up && iw_add iw0 ta tva && iw_add iw1 tb tvb; }
+iw_down() {
+	local d
+	for d in iw0 iw1 siw0 siw1; do no_dev $d || rdma link delete $d; done
+	link_down
+}
+
 # Waits until program $1 has something in state LISTEN; not for ever, its client will tell what is wrong.
 await_listener() {
 	local i

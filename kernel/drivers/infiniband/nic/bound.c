@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Bound device memory, see bound.h. */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/io.h>
 #include <linux/module.h>
-#include <linux/refcount.h>
-#include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/xarray.h>
@@ -20,13 +16,6 @@
 /* Between two looks whether all are home. */
 #define DRAIN_PAUSE	(HZ / 20)
 
-/* A run of I/O memory. */
-struct nic_iomem {
-	void __iomem *base;
-	u64 first;		/* DMA address */
-	u64 bytes;
-};
-
 struct nic_bound {
 	struct list_head node;		/* under bounds_lock, as the next two */
 	const void *binding;		/* the core's; compared, never followed */
@@ -35,7 +24,7 @@ struct nic_bound {
 	struct delayed_work drain;
 	u32 total;			/* chunks */
 	struct xarray address;		/* DMA address >> PAGE_SHIFT to where the CPU writes it, tag 1: I/O memory */
-	struct nic_iomem *iomem;
+	void __iomem **iomem;		/* what was mapped for that */
 	u32 iomems;
 	spinlock_t lock;		/* of the stack and of the pool's side that gives out */
 	u32 free;
@@ -177,7 +166,7 @@ static int book(struct nic_bound *bound, const unsigned long *frame)
 /* The CPU is the device that writes: to the direct map where there is one, else as to I/O memory. */
 static int map_run(struct nic_bound *bound, const unsigned long *frame, u32 n)
 {
-	const u64 first = (u64)frame[0] << PAGE_SHIFT, bytes = (u64)n << PAGE_SHIFT;
+	const u64 first = (u64)frame[0] << PAGE_SHIFT;
 	const bool ram = page_is_ram(frame[0]);
 	u8 __iomem *base = NULL;
 	void *at;
@@ -185,10 +174,10 @@ static int map_run(struct nic_bound *bound, const unsigned long *frame, u32 n)
 	u32 i;
 
 	if (!ram) {
-		base = ioremap_wc(first, bytes);
+		base = ioremap_wc(first, (u64)n << PAGE_SHIFT);
 		if (!base)
 			return -ENOMEM;
-		bound->iomem[bound->iomems++] = (struct nic_iomem){ base, first, bytes };
+		bound->iomem[bound->iomems++] = base;
 	}
 	for (i = 0; i < n && !err; i++) {
 		at = ram ? phys_to_virt(first + ((u64)i << PAGE_SHIFT)) :
@@ -231,7 +220,7 @@ static void destroy(struct nic_bound *bound)
 	page_pool_destroy(bound->pool);
 	put_device(berth_netmem_device());
 	while (bound->iomems)
-		iounmap(bound->iomem[--bound->iomems].base);
+		iounmap(bound->iomem[--bound->iomems]);
 	kvfree(bound->iomem);
 	xa_destroy(&bound->address);
 	kvfree(bound->stack);

@@ -7,8 +7,7 @@
  * The kernel would bind the same memory again while chunks of an earlier binding are out. Here it is booked by its DMA
  * addresses until the last chunk is home, and a binding of booked memory is refused.
  *
- * Chunks are taken and written in softirq; they come home by the core
- * (napi_pp_put_page()), from anywhere.
+ * Chunks are taken and written in softirq; they come home by the core (napi_pp_put_page()), from anywhere.
  */
 #ifndef BERTH_NIC_BOUND_H
 #define BERTH_NIC_BOUND_H

@@ -4,7 +4,6 @@
  * buffers and gives it to GRO.
  */
 #include <linux/etherdevice.h>
-#include <linux/if_vlan.h>
 #include "place.h"
 #include "rx.h"
 #include "steer.h"
