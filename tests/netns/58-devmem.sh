@@ -28,11 +28,11 @@ landed() {
 
 for memory in udmabuf heap bar; do
 	before=$(nic_count device_bytes 3)
-	landed devmem/$memory $four 6000000 --memory $memory
+	landed devmem/$memory $four 3000000 --memory $memory
 	rises devmem/$memory/counted device_bytes "$before" 3
 done
-landed devmem/ipv6 $six 2000000
-landed devmem/tokens_kept $four 12000000 --keep 1500
+landed devmem/ipv6 $six 1000000
+landed devmem/tokens_kept $four 8000000 --keep 1500
 ip netns exec ta ethtool -X nic0 start 2 equal 2 && QUEUES=2,3 landed devmem/two_queues $four 2000000
 ip netns exec ta ethtool -X nic0 equal 2
 ip netns exec tb ethtool -K tvb tso off gso off tx off >/dev/null

@@ -52,7 +52,7 @@ CLIENT_NS=ta cm_pair iwarp/one_device/any rping -s -C 5 -V -- rping -c -a $four 
 CLIENT_NS=ta cm_pair iwarp/one_device/ib_write_bw ib_write_bw -R -F -n 50 -- ib_write_bw -R -F -n 50 $four
 
 # ---- over a wire that loses and reorders ----
-bad_wire loss 1% && cm_pair iwarp/loss/rping rping -s -a $four -C 100 -V -S 60000 -- rping -c -a $four -C 100 -V -S 60000
+bad_wire loss 1% && cm_pair iwarp/loss/rping rping -s -a $four -C 40 -V -S 60000 -- rping -c -a $four -C 40 -V -S 60000
 bad_wire delay 1ms reorder 25% 50% && cm_pair iwarp/reorder/rping rping -s -a $four -C 100 -V -S 60000 -- \
 	rping -c -a $four -C 100 -V -S 60000
 good_wire

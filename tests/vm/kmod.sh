@@ -26,11 +26,11 @@ kmod_sync() {
 	if cmp -s "$dst/Kbuild.new" "$dst/Kbuild"; then rm "$dst/Kbuild.new"; else mv "$dst/Kbuild.new" "$dst/Kbuild"; fi
 }
 
-# kmod_make DIR [MAKE ARGUMENTS]
+# kmod_make DIR [MAKE ARGUMENTS]. Without debug information, which kmod_layer would strip, in a fifth less of the time.
 kmod_make() {
 	local dst=$1
 	shift
-	make -C "$KBUILD" M="$dst" CC="${KCC:-gcc-12}" -j"$JOBS" "$@" modules
+	make -C "$KBUILD" M="$dst" CC="${KCC:-gcc-12}" KCFLAGS=-g0 -j"$JOBS" "$@" modules
 }
 
 # siw is built on request (tests/vm/siw.sh) and stays at hand from then on.
