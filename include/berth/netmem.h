@@ -27,6 +27,7 @@
 
 struct berth_area;
 struct berth_chunks;
+struct berth_claim;
 struct berth_window;
 struct bio_vec;
 struct device;
@@ -556,20 +557,59 @@ void berth_area_listen(struct berth_area *area, struct berth_area_listener *list
  */
 void berth_area_unlisten(struct berth_area *area, struct berth_area_listener *listener);
 
+/* ---- the book: who owns which memory ---- */
+
+/**
+ * struct berth_run - memory in one piece
+ * @first: DMA address of the first byte, as berth_netmem_device() sees it.
+ * @length: bytes, not 0.
+ */
+struct berth_run {
+	u64 first;
+	u64 length;
+};
+
+/**
+ * berth_claim_runs() - claim memory that is known by its addresses
+ * @run: the pieces, in any order; copied.
+ * @count: how many; 0 claims nothing.
+ *
+ * For owners that cannot tell which dma-buf their memory is of. All or nothing. Whoever has booked a
+ * range of an area of berth_netmem_device() has claimed what it is mapped to, see berth_area_book().
+ * The memory stays where it is until berth_claim_drop(), which comes before it is unmapped.
+ *
+ * Context: process; sleeps. A reservation lock may be held.
+ * Return: the claim; ERR_PTR: -EBUSY when a byte is claimed already, or there twice; -EINVAL for a
+ *	run of no bytes or past the last address; -ENOMEM.
+ */
+struct berth_claim *berth_claim_runs(const struct berth_run *run, u32 count);
+
+/**
+ * berth_claim_drop() - give claimed memory back
+ * @claim: the claim; NULL and ERR_PTR are ignored.
+ *
+ * Context: process; sleeps. A reservation lock may be held.
+ */
+void berth_claim_drop(struct berth_claim *claim);
+
 /**
  * struct berth_booking - a range of a dma-buf that one allocator owns
- * @dmabuf: the dma-buf; NULL when nothing is booked.
+ * @area: through which it was booked; NULL when nothing is booked.
  * @first: first byte.
  * @end: first byte after.
- * @node: private to berth_netmem.
+ * @node: private to berth_netmem, as all that follows.
+ * @area_node: in the area's list.
+ * @claim: of the addresses that the range is mapped to; NULL while it is not.
  *
- * All fields are written by berth_area_book() and berth_area_unbook() only.
+ * All fields are written by berth_netmem only.
  */
 struct berth_booking {
-	struct dma_buf *dmabuf;
+	struct berth_area *area;
 	u64 first;
 	u64 end;
 	struct list_head node;
+	struct list_head area_node;
+	struct berth_claim *claim;
 };
 
 /**
@@ -579,11 +619,14 @@ struct berth_booking {
  * @first: first byte.
  * @length: bytes, not 0.
  *
- * Bookings are kept by dma-buf, not by area: two devices cannot book the same bytes either.
- * berth_chunks_create() books by itself.
+ * Bookings are kept by dma-buf, not by area: two devices cannot book the same bytes either. With an
+ * area of berth_netmem_device() the addresses are claimed, too (berth_claim_runs()), as long as the
+ * area is mapped. An area that is moving claims where it arrives; when somebody else has claimed
+ * memory there meanwhile, the area is revoked. berth_chunks_create() books by itself.
  *
- * Context: process; sleeps.
- * Return: 0; -ERANGE when not inside the dma-buf; -EBUSY when a byte of it is booked.
+ * Context: process; sleeps. Takes the dma-buf's reservation lock, so the caller holds none.
+ * Return: 0; -ERANGE when not inside the dma-buf; -EBUSY when a byte of it is booked, or claimed by
+ *	its address; -ENOMEM.
  */
 int berth_area_book(struct berth_area *area, struct berth_booking *booking, u64 first, u64 length);
 
@@ -591,7 +634,7 @@ int berth_area_book(struct berth_area *area, struct berth_booking *booking, u64 
  * berth_area_unbook() - give a range back
  * @booking: the booking; a zeroed one is ignored.
  *
- * Context: process; sleeps.
+ * Context: process; sleeps. Takes the dma-buf's reservation lock, so the caller holds none.
  */
 void berth_area_unbook(struct berth_booking *booking);
 
@@ -673,7 +716,8 @@ struct berth_chunk_account {
  *
  * Context: process; sleeps.
  * Return: the pool; ERR_PTR: -EINVAL for sizes that are not as above, -ERANGE when it does not fit
- *	into the dma-buf, -EBUSY when a byte of it belongs to another allocator, -ENOMEM.
+ *	into the dma-buf, -EBUSY when a byte of it belongs to another allocator or to a NIC's
+ *	binding, -ENOMEM.
  */
 struct berth_chunks *berth_chunks_create(struct berth_area *area, size_t chunk_size, u64 first,
 					 u32 count);

@@ -3,8 +3,8 @@
  * /dev/berth_netmem_test: runs self tests of berth_netmem, one case for each ioctl, over the
  * dma-bufs that user space gives. Cases are functions in test_*.c; each notes its first failure.
  *
- * Process context. test_lock lets one case run at a time; what outlives a case (a kept area,
- * traffic) belongs to test_area.c and test_move.c, is protected by the same lock and dropped at
+ * Process context. test_lock lets one case run at a time; what outlives a case (a kept area, a
+ * pool, traffic) belongs to test_area.c, test_claim.c and test_move.c, is protected by the same lock and dropped at
  * unload.
  */
 #include <linux/dma-resv.h>
@@ -50,6 +50,18 @@ static const struct test_case {
 	{ "leak",		1,	test_leak },
 	{ "booking",		1,	test_booking },
 	{ "chunk-args",		1,	test_chunk_args },
+	{ "claim",		0,	test_claim },
+	{ "claim-many",		0,	test_claim_many },
+	{ "claim-race",		0,	test_claim_race },
+	{ "claim-area",		1,	test_claim_area },
+	{ "pool-keep",		1,	test_pool_keep },
+	{ "pool-again",		0,	test_pool_again },
+	{ "pool-drop",		0,	test_pool_drop },
+	{ "claim-here",		1,	test_claim_here },
+	{ "claim-rest",		1,	test_claim_rest },
+	{ "claim-lost",		1,	test_claim_lost },
+	{ "churn-start",	0,	test_churn_start },
+	{ "churn-stop",		0,	test_churn_stop },
 	{ "percpu",		1,	test_percpu },
 	{ "last-put",		1,	test_last_put },
 	{ "cost",		1,	test_cost },
@@ -295,6 +307,7 @@ static void __exit test_exit(void)
 {
 	misc_deregister(&test_misc);
 	test_move_fini();
+	test_claim_fini();
 	test_area_fini();
 }
 

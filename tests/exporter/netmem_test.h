@@ -119,6 +119,20 @@ void test_refs(struct nt *t);
 void test_leak(struct nt *t);
 void test_booking(struct nt *t);
 void test_chunk_args(struct nt *t);
+/* test_claim.c */
+void test_claim(struct nt *t);
+void test_claim_many(struct nt *t);
+void test_claim_race(struct nt *t);
+void test_claim_area(struct nt *t);
+void test_pool_keep(struct nt *t);
+void test_pool_again(struct nt *t);
+void test_pool_drop(struct nt *t);
+void test_claim_here(struct nt *t);
+void test_claim_rest(struct nt *t);
+void test_claim_lost(struct nt *t);
+void test_churn_start(struct nt *t);
+void test_churn_stop(struct nt *t);
+void test_claim_fini(void);
 /* test_chunk_load.c */
 void test_percpu(struct nt *t);
 void test_last_put(struct nt *t);

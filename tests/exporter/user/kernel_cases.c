@@ -21,6 +21,7 @@ static const struct {
 	{ "atomic-race", TWO }, { "pages", 0 }, { "pages-bad", 0 }, { "pages-none", ALL },
 	{ "direct", 0 }, { "share", ALL }, { "race", ALL }, { "revoke", ALL },
 	{ "exhaust", TWO }, { "refs", ONE }, { "leak", ONE }, { "booking", SHARED },
+	{ "claim", 0 }, { "claim-many", 0 }, { "claim-race", 0 }, { "claim-area", SHARED },
 	{ "chunk-args", ONE }, { "percpu", ONE }, { "last-put", ONE }, { "cost", ONE },
 };
 

@@ -106,6 +106,73 @@ static void slow_share(void)
 	close(fd);
 }
 
+/* What a pool owns moves along, in the book, too. */
+static void claims(uint32_t flags)
+{
+	int fd = buf_alloc(MOVE, BUF_SIZE, flags);
+
+	module_pass("pool-keep", fd, 0);
+	module_pass("claim-here", fd, 0);
+	for (int i = 0; i < 5; i++) {
+		expect_errno(buf_target(BERTH_EXPORTER_MOVE, fd), 0, "move");
+		module_pass("claim-here", fd, 0);
+	}
+	module_pass("pool-drop", -1, 0);
+	module_pass("claim-area", fd, 0);
+	close(fd);
+}
+
+/* A pool is made while the memory is on its way: it owns what it arrives at. */
+static void claims_late(void)
+{
+	int fd = buf_alloc(MOVE, BUF_SIZE, BERTH_EXPORTER_BUSY_ONCE);
+	struct netmem_test run = { .name = "pool-again", .fd = -1, .fd2 = -1 };
+
+	module_pass("pool-keep", fd, 0);
+	for (int i = 0; i < 50 && !run.value; i++) {
+		expect_errno(buf_target(BERTH_EXPORTER_MOVE, fd), 0, "move");
+		if (!expect_errno(module_run(&run), 0, "pool-again") ||
+		    !expect_true(!run.why[0], run.why) || !module_pass("claim-here", fd, 0))
+			break;
+	}
+	expect_true(run.value, "no pool was made while the memory moved");
+	module_pass("pool-drop", -1, 0);
+	close(fd);
+}
+
+/* Others book and give back while it moves. */
+static void claims_storm(uint32_t flags)
+{
+	int fd = buf_alloc(MOVE, BUF_SIZE, flags);
+
+	module_pass("pool-keep", fd, 0);
+	module_pass("churn-start", -1, 0);
+	for (int i = 0; i < 100; i++)
+		expect_errno(buf_target(BERTH_EXPORTER_MOVE, fd), 0, "move");
+	module_pass("churn-stop", -1, 0);
+	module_pass("claim-here", fd, 0);
+	module_pass("churn-start", -1, 0);
+	expect_errno(buf_target(BERTH_EXPORTER_REVOKE, fd), 0, "revoke");
+	module_pass("churn-stop", -1, 0);
+	module_pass("pool-drop", -1, 0);
+	module_pass("claim", -1, 0);
+	close(fd);
+}
+
+/* It moves to where somebody else is. */
+static void claims_lost(void)
+{
+	int fd = buf_alloc(MOVE, BUF_SIZE, 0);
+
+	module_pass("pool-keep", fd, 0);
+	module_pass("claim-rest", fd, 0);
+	expect_errno(buf_target(BERTH_EXPORTER_MOVE, fd), 0, "move");
+	module_pass("claim-lost", fd, 0);
+	module_pass("pool-drop", -1, 0);
+	module_pass("claim-area", fd, 0);
+	close(fd);
+}
+
 void move_cases(void)
 {
 	test_begin("move/traffic");
@@ -119,6 +186,24 @@ void move_cases(void)
 	test_end();
 	test_begin("move/storm");
 	storm();
+	test_end();
+	test_begin("move/claims");
+	claims(0);
+	test_end();
+	test_begin("move/claims-busy-once");
+	claims(BERTH_EXPORTER_BUSY_ONCE);
+	test_end();
+	test_begin("move/claims-late");
+	claims_late();
+	test_end();
+	test_begin("move/claims-storm");
+	claims_storm(0);
+	test_end();
+	test_begin("move/claims-storm-busy-once");
+	claims_storm(BERTH_EXPORTER_BUSY_ONCE);
+	test_end();
+	test_begin("move/claims-lost");
+	claims_lost();
 	test_end();
 	test_begin("move/user-mapping");
 	user_mapping();

@@ -52,6 +52,7 @@ static struct berth_area *area_alloc(struct device *dev, struct dma_buf *dmabuf,
 	mutex_init(&area->map_lock);
 	mutex_init(&area->listen_lock);
 	INIT_LIST_HEAD(&area->listeners);
+	INIT_LIST_HEAD(&area->bookings);
 	INIT_LIST_HEAD(&area->pools);
 	spin_lock_init(&area->pools_lock);
 	INIT_DELAYED_WORK(&area->work, area_work);
@@ -303,6 +304,16 @@ static void area_tell(struct berth_area *area)
 	mutex_unlock(&area->listen_lock);
 }
 
+static void say_given_up(const struct berth_area *area, int err)
+{
+	if (err == -EADDRINUSE)
+		pr_warn_ratelimited("area %u: revoked: exporter %s moved it to memory that has another owner, a NIC's binding probably\n",
+				    area->id, area->dmabuf->exp_name);
+	else
+		pr_info_ratelimited("area %u: revoked: exporter %s does not map it: error %d\n",
+				    area->id, area->dmabuf->exp_name, err);
+}
+
 /* After a move or a revocation: map again unless the area is revoked, then tell. */
 static void area_work(struct work_struct *work)
 {
@@ -317,8 +328,7 @@ static void area_work(struct work_struct *work)
 			berth_area_work_queue(area, REMAP_DELAY);
 			return;
 		}
-		pr_info_ratelimited("area %u: revoked: exporter %s does not map it: error %d\n",
-				    area->id, area->dmabuf->exp_name, err);
+		say_given_up(area, err);
 		berth_area_shut(area);
 		berth_area_detach(area);
 	}

@@ -7,7 +7,7 @@
  *  registry_lock (area.c)	the list of areas, the last put.
  *  area->listen_lock		the list of listeners; held while they are called.
  *  area->map_lock		one bring-up at a time; the cpu_access bracket.
- *  dma-buf reservation lock	everything about the mapping, and writing the window.
+ *  dma-buf reservation lock	everything about the mapping, bookings, and writing the window.
  * registry_lock is never held while any of the others is taken, and none is held when the last
  * reference of a dma-buf is dropped.
  */
@@ -44,6 +44,7 @@ struct seq_file;
  * @vmap: kernel address of the memory while @sgt is set; reservation lock.
  * @ioremapped: @vmap comes from ioremap, not from the exporter; reservation lock.
  * @tell: listeners have not been told of the last state; reservation lock.
+ * @bookings: what allocators have booked through this area; reservation lock.
  * @moves: how often the exporter moved the memory; reservation lock, read without.
  * @map_lock: see above.
  * @cpu_access: dma_buf_begin_cpu_access() is owed its end; map_lock.
@@ -70,6 +71,7 @@ struct berth_area {
 	struct iosys_map vmap;
 	bool ioremapped;
 	bool tell;
+	struct list_head bookings;
 	u32 moves;
 
 	struct mutex map_lock;

@@ -22,6 +22,7 @@
 #include <linux/swiotlb.h>
 
 #include "area.h"
+#include "booking.h"
 #include "compat.h"
 
 BERTH_IMPORT_NS(DMA_BUF);
@@ -139,11 +140,16 @@ static int map_locked(struct berth_area *area)
 	err = left < 0 ? left : 0;
 	if (err)
 		goto unmap_attachment;
-	err = map_address(area);
+	err = berth_bookings_claim(area);
 	if (err)
 		goto unmap_attachment;
+	err = map_address(area);
+	if (err)
+		goto drop_claims;
 	return 0;
 
+drop_claims:
+	berth_bookings_drop(area);
 unmap_attachment:
 	dma_buf_unmap_attachment(area->attach, sgt, DMA_BIDIRECTIONAL);
 	area->sgt = NULL;
@@ -157,6 +163,7 @@ static void unmap_locked(struct berth_area *area)
 	if (!area->sgt)
 		return;
 	berth_window_unpublish(&area->window);
+	berth_bookings_drop(area);
 	if (area->ioremapped)
 		iounmap(area->vmap.vaddr_iomem);
 	else

@@ -9,6 +9,7 @@
 #include <linux/module.h>
 
 #include "area.h"
+#include "booking.h"
 #include "chunk.h"
 #include "debugfs.h"
 #include "device.h"
@@ -43,6 +44,7 @@ static void __exit berth_netmem_exit(void)
 	berth_chunks_fini();
 	WARN(berth_windows_alive(), "berth_netmem: leaked %ld windows\n", berth_windows_alive());
 	berth_areas_fini();
+	berth_bookings_fini();
 	berth_device_fini();
 }
 
