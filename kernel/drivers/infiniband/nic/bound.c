@@ -23,6 +23,7 @@ struct nic_bound {
 	struct page_pool *pool;
 	struct delayed_work drain;
 	u32 total;			/* chunks */
+	struct berth_claim *claim;	/* of all chunks, until they are home */
 	struct xarray address;		/* DMA address >> PAGE_SHIFT to where the CPU writes it, tag 1: I/O memory */
 	void __iomem **iomem;		/* what was mapped for that */
 	u32 iomems;
@@ -36,8 +37,6 @@ struct nic_bound {
 static DEFINE_MUTEX(bounds_lock);
 static LIST_HEAD(bounds);
 static struct workqueue_struct *drain_wq;
-/* DMA address >> PAGE_SHIFT of every chunk of every binding. */
-static DEFINE_XARRAY(booked);
 
 static unsigned long frame_of(netmem_ref chunk)
 {
@@ -146,62 +145,55 @@ static int compare_frames(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* All or nothing. */
-static int book(struct nic_bound *bound, const unsigned long *frame)
+/* The pieces that sorted frames make up: how many, and which, if there is an array to note them in. */
+static u32 find_runs(const unsigned long *frame, u32 frames, struct berth_run *run)
 {
-	u32 i;
-	int err;
+	u32 i, count = 0;
 
-	for (i = 0; i < bound->total; i++) {
-		err = xa_insert(&booked, frame[i], bound, GFP_KERNEL);
-		if (err) {
-			while (i--)
-				xa_erase(&booked, frame[i]);
-			return err;
+	for (i = 0; i < frames; i++) {
+		if (!i || frame[i] != frame[i - 1] + 1) {
+			if (run)
+				run[count] = (struct berth_run){ .first = (u64)frame[i] << PAGE_SHIFT };
+			count++;
 		}
+		if (run)
+			run[count - 1].length += PAGE_SIZE;
 	}
-	return 0;
+	return count;
 }
 
 /* The CPU is the device that writes: to the direct map where there is one, else as to I/O memory. */
-static int map_run(struct nic_bound *bound, const unsigned long *frame, u32 n)
+static int map_run(struct nic_bound *bound, const struct berth_run *run)
 {
-	const u64 first = (u64)frame[0] << PAGE_SHIFT;
-	const bool ram = page_is_ram(frame[0]);
+	const bool ram = page_is_ram(run->first >> PAGE_SHIFT);
 	u8 __iomem *base = NULL;
-	void *at;
 	int err = 0;
-	u32 i;
+	void *at;
+	u64 i;
 
 	if (!ram) {
-		base = ioremap_wc(first, (u64)n << PAGE_SHIFT);
+		base = ioremap_wc(run->first, run->length);
 		if (!base)
 			return -ENOMEM;
 		bound->iomem[bound->iomems++] = base;
 	}
-	for (i = 0; i < n && !err; i++) {
-		at = ram ? phys_to_virt(first + ((u64)i << PAGE_SHIFT)) :
-			   xa_tag_pointer((__force void *)(base + ((u64)i << PAGE_SHIFT)), IOMEM_TAG);
-		err = xa_err(xa_store(&bound->address, frame[i], at, GFP_KERNEL));
+	for (i = 0; i < run->length && !err; i += PAGE_SIZE) {
+		at = ram ? phys_to_virt(run->first + i) : xa_tag_pointer((__force void *)(base + i), IOMEM_TAG);
+		err = xa_err(xa_store(&bound->address, (run->first + i) >> PAGE_SHIFT, at, GFP_KERNEL));
 	}
 	return err;
 }
 
-static int map_all(struct nic_bound *bound, const unsigned long *frame)
+static int map_all(struct nic_bound *bound, const struct berth_run *run, u32 runs)
 {
-	u32 i, n, runs = 0;
+	u32 i;
 	int err = 0;
 
-	for (i = 0; i < bound->total; i++)
-		runs += !i || frame[i] != frame[i - 1] + 1;
 	bound->iomem = kvcalloc(runs, sizeof(*bound->iomem), GFP_KERNEL);
 	if (!bound->iomem)
 		return -ENOMEM;
-	for (i = 0; i < bound->total && !err; i += n) {
-		for (n = 1; i + n < bound->total && frame[i + n] == frame[i] + n; n++)
-			;
-		err = map_run(bound, &frame[i], n);
-	}
+	for (i = 0; i < runs && !err; i++)
+		err = map_run(bound, &run[i]);
 	return err;
 }
 
@@ -216,6 +208,7 @@ static void give_all_back(struct nic_bound *bound)
 /* Nobody else knows it. */
 static void destroy(struct nic_bound *bound)
 {
+	berth_claim_drop(bound->claim);
 	give_all_back(bound);
 	page_pool_destroy(bound->pool);
 	put_device(berth_netmem_device());
@@ -232,9 +225,7 @@ static void destroy(struct nic_bound *bound)
 static void drain_work(struct work_struct *work)
 {
 	struct nic_bound *bound = container_of(work, struct nic_bound, drain.work);
-	unsigned long frame;
 	bool home = false;
-	void *entry;
 
 	mutex_lock(&bounds_lock);
 	if (!bound->queues) {
@@ -249,8 +240,8 @@ static void drain_work(struct work_struct *work)
 	}
 	if (home) {
 		list_del(&bound->node);
-		xa_for_each(&bound->address, frame, entry)
-			xa_erase(&booked, frame);
+		berth_claim_drop(bound->claim);
+		bound->claim = NULL;
 	}
 	mutex_unlock(&bounds_lock);
 	if (home)
@@ -286,20 +277,39 @@ static int take_all(struct nic_bound *bound)
 	return bound->total ? 0 : -EBUSY;
 }
 
+static int claim_and_map(struct nic_bound *bound, const unsigned long *frame)
+{
+	const u32 runs = find_runs(frame, bound->total, NULL);
+	struct berth_run *run = kvmalloc_array(runs, sizeof(*run), GFP_KERNEL);
+	struct berth_claim *claim;
+	int err;
+
+	if (!run)
+		return -ENOMEM;
+	find_runs(frame, bound->total, run);
+	claim = berth_claim_runs(run, runs);
+	if (IS_ERR(claim)) {
+		err = PTR_ERR(claim);
+	} else {
+		bound->claim = claim;
+		err = map_all(bound, run, runs);
+	}
+	kvfree(run);
+	return err;
+}
+
 static int find_all(struct nic_bound *bound)
 {
 	unsigned long *frame = kvmalloc_array(bound->total, sizeof(*frame), GFP_KERNEL);
-	int err = -ENOMEM;
+	int err;
 	u32 i;
 
 	if (!frame)
-		return err;
+		return -ENOMEM;
 	for (i = 0; i < bound->total; i++)
 		frame[i] = frame_of(bound->stack[i]);
 	sort(frame, bound->total, sizeof(*frame), compare_frames, NULL);
-	err = map_all(bound, frame);
-	if (!err)
-		err = book(bound, frame);
+	err = claim_and_map(bound, frame);
 	kvfree(frame);
 	return err;
 }
@@ -342,7 +352,7 @@ static struct nic_bound *create(struct net_device *dev, unsigned int index, cons
  * @index: queue
  *
  * Context: rtnl. Return: it; NULL: none is bound; ERR_PTR: -EBUSY: it is bound already, or chunks of an earlier binding are
- * out; -EINVAL: it does not consist of pages; -ENOMEM.
+ * out, or a pool of chunks has it; -EINVAL: it does not consist of pages; -ENOMEM.
  */
 struct nic_bound *nic_bound_get(struct net_device *dev, unsigned int index)
 {

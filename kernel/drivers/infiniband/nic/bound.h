@@ -4,8 +4,9 @@
  * chunks of a page. All queues of one binding share one page_pool of it and a stack of free chunks in front, so that taking
  * one costs the same for every exporter.
  *
- * The kernel would bind the same memory again while chunks of an earlier binding are out. Here it is booked by its DMA
- * addresses until the last chunk is home, and a binding of booked memory is refused.
+ * The kernel would bind the same memory again while chunks of an earlier binding are out. Here it is claimed by its DMA
+ * addresses (berth_claim_runs()) until the last chunk is home, and a binding of claimed memory is refused: of another
+ * binding's, or of a pool's of berth_netmem.
  *
  * Chunks are taken and written in softirq; they come home by the core (napi_pp_put_page()), from anywhere.
  */
