@@ -6,8 +6,10 @@
 set -uo pipefail
 # shellcheck source=tests/netns/nic/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/nic/lib.sh"
-trap nic_down EXIT
-modprobe -q berth_bar_exporter || { fail devmem/setup "modprobe berth_bar_exporter failed"; exit 1; }
+trap 'rmmod berth_netmem_test 2>/dev/null; nic_down' EXIT
+for module in berth_bar_exporter berth_netmem_test; do
+	modprobe -q $module || { fail devmem/setup "modprobe $module failed"; exit 1; }
+done
 nic_up || { fail devmem/setup "no NIC"; exit 1; }
 four=10.79.0.1 six=fd79::1
 steer() {
@@ -49,6 +51,8 @@ transfer devmem/pages_afterwards ta $four tb 1000000
 # ---- booked once ----
 for memory in udmabuf bar; do
 	served devmem/booked/$memory "ip netns exec ta timeout $((60 * ${BERTH_SLOW:-1})) python3 $devmem rebind nic0 3 $four $PORT --memory $memory" \
+		tb $four 100000
+	served devmem/pool/$memory "ip netns exec ta timeout $((60 * ${BERTH_SLOW:-1})) python3 $devmem pool nic0 3 $four $PORT --memory $memory" \
 		tb $four 100000
 done
 

@@ -9,6 +9,8 @@
     devmem.py bind NETDEV QUEUES SECONDS    binds only
     devmem.py rebind NETDEV QUEUES ADDRESS PORT   takes a connection whose bytes it leaves in the dma-buf, and binds that again:
                             refused while they are there, and not any more when the connection is closed
+    devmem.py pool NETDEV QUEUES ADDRESS PORT   the same beside a pool of chunks of berth_netmem (by its test module) over a part
+                            of the dma-buf: never both, whichever comes first
 
 Every byte is compared, where it is, with a pattern that depends on its position, and again before its token is given back. serve and take say how many came as device memory
 and how many not; --keep: no token is given back before there are so many. Exit status 1: a byte was wrong or absent.
@@ -28,7 +30,7 @@ import time
 
 MSG_SOCK_DEVMEM = 0x2000000
 SO_DEVMEM_LINEAR, SO_DEVMEM_DMABUF, SO_DEVMEM_DONTNEED = 78, 79, 80
-UDMABUF_CREATE, HEAP_ALLOC, EXPORTER_ALLOC = 0x40187542, 0xc0184800, 0xc018be00
+UDMABUF_CREATE, HEAP_ALLOC, EXPORTER_ALLOC, NETMEM_TEST_RUN = 0x40187542, 0xc0184800, 0xc018be00, 0xc138bf00
 DMA_BUF_SYNC = 0x40086200
 SYNC_READ, SYNC_END = 1, 4
 AREA = 8 << 20
@@ -213,30 +215,74 @@ def bind(args):
     time.sleep(args.seconds)
 
 
-def rebind(args):
-    area, netlink = Area(args.memory), Netlink()
-    netlink.bind(args.netdev, args.queues, area.fd)
-    sock = accept(args)
-    select.select([sock], [], [])
-    netlink.sock.close()
-    netlink = Netlink()
+def is_busy(netlink, args, area):
     try:
         netlink.bind(args.netdev, args.queues, area.fd)
     except OSError as e:
         if e.errno != errno.EBUSY:
             raise
-    else:
+        return True
+    return False
+
+
+def in_time(attempt):
+    for _ in range(100):
+        if attempt():
+            return
+        time.sleep(0.1)
+    sys.exit('memory is busy though nobody has it')
+
+
+def leave_chunks(args, netlink):
+    """The binding ends, and a socket has bytes that came by it."""
+    sock = accept(args)
+    select.select([sock], [], [])
+    netlink.sock.close()
+    return sock
+
+
+def rebind(args):
+    area, netlink = Area(args.memory), Netlink()
+    netlink.bind(args.netdev, args.queues, area.fd)
+    sock = leave_chunks(args, netlink)
+    netlink = Netlink()
+    if not is_busy(netlink, args, area):
         sys.exit('memory whose chunks are out was bound again')
     sock.close()
-    for _ in range(100):
-        try:
-            netlink.bind(args.netdev, args.queues, area.fd)
-            return
-        except OSError as e:
-            if e.errno != errno.EBUSY:
-                raise
-            time.sleep(0.1)
-    sys.exit('memory is busy though nobody has it')
+    in_time(lambda: not is_busy(netlink, args, area))
+
+
+def netmem_test(case, fd=-1, expect=0):
+    """A case of berth_netmem_test.ko: why it failed, or nothing."""
+    answer = ask_for('/dev/berth_netmem_test', NETMEM_TEST_RUN, '32siiIiQ256s', case.encode(), fd, -1, 0, expect, 0, b'')[1]
+    return answer[6].split(b'\0')[0].decode()
+
+
+def must(case, fd=-1, expect=0):
+    why = netmem_test(case, fd, expect)
+    if why:
+        sys.exit(f'{case}: {why}')
+
+
+def pool(args):
+    area, netlink = Area(args.memory), Netlink()
+    must('pool-keep', area.fd)
+    if not is_busy(netlink, args, area):
+        sys.exit('memory of a pool was bound')
+    must('pool-drop')
+    must('keep', area.fd)
+    netlink.bind(args.netdev, args.queues, area.fd)
+    must('drop')
+    must('pool-keep', area.fd, errno.EBUSY)
+    sock = leave_chunks(args, netlink)
+    must('pool-keep', area.fd, errno.EBUSY)
+    sock.close()
+    in_time(lambda: not netmem_test('pool-keep', area.fd))
+    netlink = Netlink()
+    if not is_busy(netlink, args, area):
+        sys.exit('memory of a pool was bound after a binding')
+    must('pool-drop')
+    netlink.bind(args.netdev, args.queues, area.fd)
 
 
 def main():
@@ -246,7 +292,7 @@ def main():
     commands = parser.add_subparsers(required=True)
     for run, what in ((serve, (netdev, queues, address, port, size)), (take, (address, port, size)),
                       (send, (address, port, size)), (bind, (netdev, queues, ('seconds', {'type': float}))),
-                      (rebind, (netdev, queues, address, port))):
+                      (rebind, (netdev, queues, address, port)), (pool, (netdev, queues, address, port))):
         p = commands.add_parser(run.__name__)
         for name, options in what:
             p.add_argument(name, **options)
