@@ -112,8 +112,24 @@ struct berth_wq {
 	uint32_t tail;			/* oldest not known done; advanced by polling, atomic */
 };
 
+/* struct berthdv_area of the direct verbs. */
+struct berthdv_area {
+	struct ibv_context *context;
+	struct berth_area_ring *ring;
+	uint32_t *returned;
+	const struct berth_area_piece *piece;
+	uint32_t handle;
+	uint32_t chunks;
+	uint32_t chunk_size;
+	uint32_t first;			/* of chunk 0 in the MR, bytes */
+	uint32_t mask;			/* of the ring of returned tokens */
+	uint32_t map_size;
+	pthread_spinlock_t lock;	/* of prod */
+};
+
 struct berth_qp {
 	struct verbs_qp vqp;
+	struct berthdv_area *area;	/* what it or its SRQ receives into, or NULL */
 	struct berth_origin origin;
 	struct berth_wq sq;
 	struct berth_wq rq;
@@ -137,6 +153,7 @@ struct berth_srq {
 	struct berth_origin origin;
 	struct berth_wq wq;		/* but for tail: the kernel says in the ring what is free */
 	struct berth_srq_ring *ring;
+	struct berthdv_area *area;	/* or NULL */
 	uint32_t map_size;
 };
 
@@ -232,6 +249,14 @@ int berth_query_dm(struct ibv_context *ibctx, uint32_t handle, struct berth_dm_q
 int berth_reg_dm(struct ibv_pd *ibpd, uint32_t dm, uint64_t offset, uint64_t length,
 		 unsigned int access, struct ibv_mr *mr);
 int berth_attach_socket(struct ibv_qp *ibqp, int fd);
+int berth_create_area_handle(struct ibv_mr *mr, const struct berth_create_area_req *req,
+			     struct berth_create_area_resp *resp, uint32_t *handle);
+int berth_destroy_area_handle(struct ibv_context *ibctx, uint32_t handle);
+int berth_qp_set_area(struct ibv_qp *ibqp, uint32_t area);
+int berth_srq_set_area(struct ibv_srq *ibsrq, uint32_t area);
+
+/* area.c */
+void berth_area_recover(struct berthdv_area *area, const struct berth_cqe *cqe);
 
 /* domain.c */
 struct ibv_pd *berth_alloc_pd(struct ibv_context *ibctx);

@@ -275,8 +275,11 @@ void berth_cq_forget_qp(struct berth_cq *cq, const struct berth_qp *qp)
 	cq->prod = ring_observe(&cq->ring->prod);
 	for (from = to = cq->prod; from != cq->cons; ) {
 		from--;
-		if (cq->cqes[from & cq->mask].qpn == qp->vqp.qp.qp_num)
+		if (cq->cqes[from & cq->mask].qpn == qp->vqp.qp.qp_num) {
+			if (qp->area)
+				berth_area_recover(qp->area, &cq->cqes[from & cq->mask]);
 			continue;
+		}
 		to--;
 		if (to != from)
 			cq->cqes[to & cq->mask] = cq->cqes[from & cq->mask];

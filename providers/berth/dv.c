@@ -12,7 +12,7 @@
  * berthdv_create_qp - create a queue pair and say what carries it
  * @context: of a device of berth
  * @qp_attr: as for ibv_create_qp_ex(); the type is IBV_QPT_RC
- * @dv_attr: what carries it
+ * @dv_attr: what carries it, and where what arrives lands
  *
  * Return: the QP, for ibv_destroy_qp(), or NULL with errno set; EOPNOTSUPP: not a context of this
  * library's, another type of QP, a mask or a member that is not known.
@@ -26,17 +26,30 @@ struct ibv_qp *berthdv_create_qp(struct ibv_context *context, struct ibv_qp_init
 		[BERTHDV_QP_TCP_STREAM] = BERTH_QP_TCP_STREAM,
 	};
 
+	struct ibv_qp *qp;
+	int ret;
+
 	if (!dv_attr) {
 		errno = EINVAL;
 		return NULL;
 	}
-	if (!berthdv_is_supported(context->device) || dv_attr->comp_mask ||
+	if (!berthdv_is_supported(context->device) || dv_attr->comp_mask & ~BERTHDV_QP_INIT_ATTR_AREA ||
 	    (size_t)dv_attr->qp_type >= sizeof(flags) / sizeof(flags[0]) ||
 	    qp_attr->qp_type != IBV_QPT_RC) {
 		errno = EOPNOTSUPP;
 		return NULL;
 	}
-	return berth_create_qp_flags(context, qp_attr, flags[dv_attr->qp_type]);
+	qp = berth_create_qp_flags(context, qp_attr, flags[dv_attr->qp_type]);
+	if (!qp || !(dv_attr->comp_mask & BERTHDV_QP_INIT_ATTR_AREA))
+		return qp;
+	ret = dv_attr->area ? berth_qp_set_area(qp, dv_attr->area->handle) : EINVAL;
+	if (!ret) {
+		to_bqp(qp)->area = dv_attr->area;
+		return qp;
+	}
+	ibv_destroy_qp(qp);
+	errno = ret;
+	return NULL;
 }
 
 /**

@@ -272,6 +272,7 @@ struct ibv_qp *berth_create_qp_flags(struct ibv_context *ibctx, struct ibv_qp_in
 	qp = berth_object_alloc(attr->pd, sizeof(*qp), BERTH_RES_QP, &origin);
 	if (!qp)
 		return NULL;
+	qp->area = attr->srq ? to_bsrq(attr->srq)->area : NULL;
 
 	qp->origin = origin;
 	qp_init(qp, ctx, attr);

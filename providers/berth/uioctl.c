@@ -238,6 +238,83 @@ int berth_attach_socket(struct ibv_qp *ibqp, int fd)
 }
 
 /**
+ * berth_create_area_handle - make an area
+ * @mr: of a dma-buf
+ * @req: what it is like
+ * @resp: receives its figures
+ * @handle: receives its handle
+ *
+ * Return: 0 or an errno.
+ */
+int berth_create_area_handle(struct ibv_mr *mr, const struct berth_create_area_req *req,
+			     struct berth_create_area_resp *resp, uint32_t *handle)
+{
+	struct ib_uverbs_attr *attr;
+	struct uioctl call;
+	int ret;
+
+	uioctl_init(&call, BERTH_OBJECT_AREA, BERTH_METHOD_AREA_CREATE);
+	attr = uioctl_add_handle(&call, BERTH_ATTR_AREA_CREATE_HANDLE, 0);
+	uioctl_add_handle(&call, BERTH_ATTR_AREA_CREATE_MR, mr->handle);
+	uioctl_add(&call, BERTH_ATTR_AREA_CREATE_REQ, sizeof(*req), (uintptr_t)req);
+	uioctl_add(&call, BERTH_ATTR_AREA_CREATE_RESP, sizeof(*resp), (uintptr_t)resp);
+	ret = uioctl_call(mr->context, &call);
+	if (!ret)
+		*handle = attr->data;
+	return ret;
+}
+
+/**
+ * berth_destroy_area_handle - end an area
+ * @ibctx: the context
+ * @handle: of berth_create_area_handle()
+ *
+ * Return: 0 or an errno; EBUSY: a queue uses it.
+ */
+int berth_destroy_area_handle(struct ibv_context *ibctx, uint32_t handle)
+{
+	struct uioctl call;
+
+	uioctl_init(&call, BERTH_OBJECT_AREA, BERTH_METHOD_AREA_DESTROY);
+	uioctl_add_handle(&call, BERTH_ATTR_AREA_DESTROY_HANDLE, handle);
+	return uioctl_call(ibctx, &call);
+}
+
+/**
+ * berth_qp_set_area - have a QP take what arrives from an area
+ * @ibqp: the QP, in RESET
+ * @area: handle
+ *
+ * Return: 0 or an errno.
+ */
+int berth_qp_set_area(struct ibv_qp *ibqp, uint32_t area)
+{
+	struct uioctl call;
+
+	uioctl_init(&call, UVERBS_OBJECT_QP, BERTH_METHOD_QP_SET_AREA);
+	uioctl_add_handle(&call, BERTH_ATTR_QP_SET_AREA_HANDLE, ibqp->handle);
+	uioctl_add_handle(&call, BERTH_ATTR_QP_SET_AREA_AREA, area);
+	return uioctl_call(ibqp->context, &call);
+}
+
+/**
+ * berth_srq_set_area - have an SRQ's QPs take what arrives from an area
+ * @ibsrq: the SRQ, which no QP uses
+ * @area: handle
+ *
+ * Return: 0 or an errno.
+ */
+int berth_srq_set_area(struct ibv_srq *ibsrq, uint32_t area)
+{
+	struct uioctl call;
+
+	uioctl_init(&call, UVERBS_OBJECT_SRQ, BERTH_METHOD_SRQ_SET_AREA);
+	uioctl_add_handle(&call, BERTH_ATTR_SRQ_SET_AREA_HANDLE, ibsrq->handle);
+	uioctl_add_handle(&call, BERTH_ATTR_SRQ_SET_AREA_AREA, area);
+	return uioctl_call(ibsrq->context, &call);
+}
+
+/**
  * berth_free_dm_handle - free device memory
  * @ibctx: the context
  * @handle: of berth_alloc_dm_handle()

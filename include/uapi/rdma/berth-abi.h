@@ -26,6 +26,8 @@
 #define BERTH_MAX_WR		16384
 #define BERTH_MAX_CQE		(1 << 20)
 #define BERTH_MAX_MSG		0x7fffffffU	/* bytes in one message */
+#define BERTH_MAX_PIECES	256		/* chunks of an area in one message */
+#define BERTH_MAX_CHUNKS	(1 << 20)	/* of an area */
 
 /* ---- driver data of the uverbs commands ---- */
 
@@ -216,6 +218,49 @@ struct berth_srq_ring {
 	__u32 reserved2[12];
 };
 
+/* ---- areas: memory that queues take for what arrives, instead of posted receives ---- */
+
+/* Stands for no chunk: at the end of a message's pieces, and where a completion has none. */
+#define BERTH_NO_TOKEN	0xffffffffU
+
+/* Over an MR of a dma-buf, from the first byte on that begins a page of the dma-buf. */
+struct berth_create_area_req {
+	__u32 chunk_size;	/* bytes; a power of two, at least a page */
+	__u32 max_message;	/* bytes; at most BERTH_MAX_PIECES chunks, and no more than there are */
+	__u32 flags;		/* none yet */
+	__u32 reserved;
+};
+
+struct berth_create_area_resp {
+	__aligned_u64 mmap_offset;
+	__u32 mmap_size;
+	__u32 chunks;
+	__u32 entries;		/* of the ring of tokens */
+	__u32 returned_offset;	/* of it: bytes from the start of the mapping */
+	__u32 piece_offset;	/* of the pieces */
+	__u32 first;		/* chunk 0: bytes from the start of the MR */
+};
+
+/*
+ * The first bytes of an area's mapping. A token is the number of a chunk. The process has those that completions have
+ * told it, and returns each once: it writes it to the ring, __u32 returned[entries], which has room for all, and stores prod
+ * with release. The kernel looks when it needs chunks; what it did not lend it counts in refused.
+ *
+ * A completion's wr_id is the token of the message's first piece. What belongs to a token is in
+ * struct berth_area_piece piece[chunks], which the kernel writes before the completion.
+ */
+struct berth_area_ring {
+	__u32 prod;
+	__u32 reserved0[15];
+	__u32 refused;		/* written by the kernel */
+	__u32 reserved1[15];
+};
+
+struct berth_area_piece {
+	__u32 length;		/* bytes, from the beginning of the chunk */
+	__u32 next;		/* token of the message's next piece, or BERTH_NO_TOKEN */
+};
+
 /* ---- completion queue ring ---- */
 
 enum berth_cq_arm {
@@ -287,6 +332,7 @@ struct berth_cqe {
 
 enum berth_uverbs_objects {
 	BERTH_OBJECT_DOORBELL = (1U << UVERBS_ID_NS_SHIFT),
+	BERTH_OBJECT_AREA,
 };
 
 enum berth_doorbell_methods {
@@ -295,6 +341,39 @@ enum berth_doorbell_methods {
 
 enum berth_doorbell_open_attrs {
 	BERTH_ATTR_DOORBELL_OPEN_FD = (1U << UVERBS_ID_NS_SHIFT),
+};
+
+/*
+ * EINVAL: figures that do not fit, no MR of a dma-buf; EBUSY: a byte of it belongs to another area. An area that a QP or an SRQ
+ * uses is not destroyed (EBUSY).
+ */
+enum berth_area_methods {
+	BERTH_METHOD_AREA_CREATE = (1U << UVERBS_ID_NS_SHIFT),
+	BERTH_METHOD_AREA_DESTROY,
+};
+
+enum berth_area_create_attrs {
+	BERTH_ATTR_AREA_CREATE_HANDLE = (1U << UVERBS_ID_NS_SHIFT),
+	BERTH_ATTR_AREA_CREATE_MR,
+	BERTH_ATTR_AREA_CREATE_REQ,		/* in, struct berth_create_area_req */
+	BERTH_ATTR_AREA_CREATE_RESP,		/* out, struct berth_create_area_resp */
+};
+
+enum berth_area_destroy_attrs {
+	BERTH_ATTR_AREA_DESTROY_HANDLE = (1U << UVERBS_ID_NS_SHIFT),
+};
+
+/*
+ * Of an SRQ that no QP uses yet: its QPs take what arrives from the area. EINVAL: it has an area, or another domain than
+ * the area's MR.
+ */
+enum berth_srq_methods {
+	BERTH_METHOD_SRQ_SET_AREA = (1U << UVERBS_ID_NS_SHIFT),
+};
+
+enum berth_srq_set_area_attrs {
+	BERTH_ATTR_SRQ_SET_AREA_HANDLE = (1U << UVERBS_ID_NS_SHIFT),
+	BERTH_ATTR_SRQ_SET_AREA_AREA,
 };
 
 /*
@@ -334,9 +413,18 @@ enum berth_dm_query_attrs {
  * Of a QP created with BERTH_QP_TCP_STREAM, in INIT: adopts a connected TCP socket and goes to RTS.
  * EINVAL: another kind or state of QP; ENOTSOCK, EOPNOTSUPP: not a TCP socket; ENOTCONN; EBUSY:
  * something else has hold of it.
+ *
+ * Of a connected QP in RESET, which has neither an SRQ nor receives of its own: takes what arrives from an area. EINVAL: another
+ * kind or state of QP, one that has an area, or another domain than the area's MR.
  */
 enum berth_qp_methods {
 	BERTH_METHOD_QP_ATTACH_SOCKET = (1U << UVERBS_ID_NS_SHIFT),
+	BERTH_METHOD_QP_SET_AREA,
+};
+
+enum berth_qp_set_area_attrs {
+	BERTH_ATTR_QP_SET_AREA_HANDLE = (1U << UVERBS_ID_NS_SHIFT),
+	BERTH_ATTR_QP_SET_AREA_AREA,
 };
 
 enum berth_qp_attach_socket_attrs {
@@ -362,6 +450,10 @@ BERTH_ABI_ASSERT(struct berth_create_qp_resp, 40);
 BERTH_ABI_ASSERT(struct berth_create_srq_req, 8);
 BERTH_ABI_ASSERT(struct berth_create_srq_resp, 24);
 BERTH_ABI_ASSERT(struct berth_dm_query_resp, 16);
+BERTH_ABI_ASSERT(struct berth_create_area_req, 16);
+BERTH_ABI_ASSERT(struct berth_create_area_resp, 32);
+BERTH_ABI_ASSERT(struct berth_area_ring, 128);
+BERTH_ABI_ASSERT(struct berth_area_piece, 8);
 BERTH_ABI_ASSERT(struct berth_qp_ring, 192);
 BERTH_ABI_ASSERT(struct berth_srq_ring, 192);
 BERTH_ABI_ASSERT(struct berth_sge, 16);

@@ -22,6 +22,7 @@
 #include "doorbell.h"
 #include "import.h"
 #include "qp.h"
+#include "rx_area.h"
 #include "ucontext.h"
 
 #define UVERBS_MODULE_NAME berth
@@ -107,5 +108,6 @@ const struct uapi_definition berth_uapi_defs[] = {
 	UAPI_DEF_CHAIN(berth_dm_uapi_defs),
 	UAPI_DEF_CHAIN(berth_import_uapi_defs),
 	UAPI_DEF_CHAIN(berth_stream_uapi_defs),
+	UAPI_DEF_CHAIN(berth_rx_area_uapi_defs),
 	{}
 };

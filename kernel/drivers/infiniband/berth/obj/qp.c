@@ -122,6 +122,9 @@ static int check_init(const struct berth_dev *dev, const struct ib_qp_init_attr 
 		return -EOPNOTSUPP;
 	if (!init->send_cq || !init->recv_cq)
 		return -EINVAL;
+	/* A datagram is not told from its GRH by pieces. */
+	if (init->qp_type == IB_QPT_UD && init->srq && berth_srq(init->srq)->area)
+		return -EINVAL;
 	if (cap->max_send_wr > BERTH_MAX_WR || cap->max_recv_wr > BERTH_MAX_WR ||
 	    cap->max_send_sge > BERTH_MAX_SGE || cap->max_recv_sge > BERTH_MAX_SGE ||
 	    cap->max_inline_data > BERTH_MAX_INLINE)

@@ -8,6 +8,7 @@
 #include <linux/log2.h>
 #include <rdma/uverbs_ioctl.h>
 #include "../dev.h"
+#include "rx_area.h"
 #include "shared.h"
 #include "srq.h"
 #include "ucontext.h"
@@ -156,7 +157,7 @@ static int arm(struct berth_srq *srq, u32 limit)
  * @udata: brings nothing
  *
  * Context: process; sleeps.
- * Return: 0; -EINVAL: out of range, unknown driver data; -EOPNOTSUPP: kernel consumers do not
+ * Return: 0; -EINVAL: out of range, unknown driver data, an SRQ with an area; -EOPNOTSUPP: kernel consumers do not
  * resize; -ENOMEM.
  */
 int berth_srq_modify(struct ib_srq *ib, struct ib_srq_attr *attr, enum ib_srq_attr_mask mask,
@@ -165,7 +166,8 @@ int berth_srq_modify(struct ib_srq *ib, struct ib_srq_attr *attr, enum ib_srq_at
 	struct berth_srq *srq = berth_srq(ib);
 	int err;
 
-	if (mask & ~(IB_SRQ_MAX_WR | IB_SRQ_LIMIT) || berth_udata_none(udata))
+	/* Nothing is posted where an area is. */
+	if (mask & ~(IB_SRQ_MAX_WR | IB_SRQ_LIMIT) || berth_udata_none(udata) || srq->area)
 		return -EINVAL;
 	if (mask & IB_SRQ_MAX_WR) {
 		if (!udata)
@@ -197,6 +199,7 @@ int berth_srq_query(struct ib_srq *ib, struct ib_srq_attr *attr)
 /* ib_device_ops.destroy_srq: no QP uses it. Context: process; sleeps. Return: 0. */
 int berth_srq_destroy(struct ib_srq *ib, struct ib_udata *udata)
 {
+	berth_rx_area_leave(berth_srq(ib)->area);
 	berth_shared_free(berth_srq(ib)->shared);
 	berth_limit_give(berth_dev(ib->device), BERTH_LIMIT_SRQ);
 	return 0;

@@ -8,6 +8,7 @@
 #include "../obj/cq.h"
 #include "../obj/mw.h"
 #include "../obj/qp_state.h"
+#include "../ring/rx_area.h"
 #include "act.h"
 
 /* What may be brought in of a receive before it is known to be needed. */
@@ -66,6 +67,8 @@ enum berth_rsp_result berth_rsp_receive(struct berth_qp *qp, u32 need, struct be
 		rq->status = IB_WC_LOC_LEN_ERR;
 		return BERTH_RSP_INVALID;
 	}
+	if (rq->area && berth_rx_area_extend(rq, need))
+		return BERTH_RSP_MOVING;
 	ret = berth_landing_resolve(qp->dev, rq->pd, rq->sge, rq->num_sge, need,
 				    IB_ACCESS_LOCAL_WRITE, rq->seg);
 	if (ret < 0)

@@ -10,6 +10,7 @@
 #include "../obj/qp.h"
 #include "../obj/qp_state.h"
 #include "../trace.h"
+#include "rx_area.h"
 #include "srq.h"
 
 u32 berth_rq_ring_stride(const struct ib_qp_cap *cap)
@@ -17,9 +18,30 @@ u32 berth_rq_ring_stride(const struct ib_qp_cap *cap)
 	return sizeof(struct berth_recv_wqe) + max(cap->max_recv_sge, 1U) * sizeof(struct berth_sge);
 }
 
+/* In place of those that there are. */
+static int lists_alloc(struct berth_rq *rq, u32 count)
+{
+	struct berth_seg *seg = kvcalloc(count, sizeof(*seg), GFP_KERNEL_ACCOUNT);
+	struct berth_sge *sge = kvcalloc(count, sizeof(*sge), GFP_KERNEL_ACCOUNT);
+
+	if (!seg || !sge) {
+		kvfree(sge);
+		kvfree(seg);
+		return -ENOMEM;
+	}
+	spin_lock_bh(&rq->lock);
+	swap(rq->sge, sge);
+	swap(rq->seg, seg);
+	spin_unlock_bh(&rq->lock);
+	kvfree(sge);
+	kvfree(seg);
+	return 0;
+}
+
 int berth_rq_init(struct berth_qp *qp, const struct ib_qp_cap *cap)
 {
 	struct berth_rq *rq = &qp->rq;
+	int err;
 
 	spin_lock_init(&rq->lock);
 	if (qp->srq) {
@@ -30,22 +52,48 @@ int berth_rq_init(struct berth_qp *qp, const struct ib_qp_cap *cap)
 		rq->stride = berth_rq_ring_stride(cap);
 	}
 	/* The responder needs one segment even where nothing can be received: WRITE and READ. */
-	rq->seg = kcalloc(max(rq->max_sge, 1U), sizeof(*rq->seg), GFP_KERNEL_ACCOUNT);
-	if (!rq->seg)
+	err = lists_alloc(rq, max(rq->max_sge, 1U));
+	if (!err && qp->srq && qp->srq->area)
+		err = berth_rq_set_area(qp, qp->srq->area);
+	return err;
+}
+
+/**
+ * berth_rq_set_area - take what arrives from an area
+ * @qp: queue pair that nothing arrives for yet, without an area
+ * @area: which the queue pair uses from now on
+ *
+ * Context: process; sleeps. Return: 0, -ENOMEM.
+ */
+int berth_rq_set_area(struct berth_qp *qp, struct berth_rx_area *area)
+{
+	struct berth_rq *rq = &qp->rq;
+	int err;
+
+	rq->chunk = kvcalloc(area->max_pieces, sizeof(*rq->chunk), GFP_KERNEL_ACCOUNT);
+	if (!rq->chunk)
 		return -ENOMEM;
-	rq->sge = kcalloc(max(rq->max_sge, 1U), sizeof(*rq->sge), GFP_KERNEL_ACCOUNT);
-	if (!rq->sge) {
-		kfree(rq->seg);
-		rq->seg = NULL;
-		return -ENOMEM;
+	err = lists_alloc(rq, area->max_pieces);
+	if (err) {
+		kvfree(rq->chunk);
+		rq->chunk = NULL;
+		return err;
 	}
+	atomic_inc(&area->users);
+	rq->max_sge = area->max_pieces;
+	rq->area = area;
 	return 0;
 }
 
 void berth_rq_fini(struct berth_qp *qp)
 {
-	kfree(qp->rq.sge);
-	kfree(qp->rq.seg);
+	struct berth_rq *rq = &qp->rq;
+
+	if (rq->area)
+		atomic_dec(&rq->area->users);
+	kvfree(rq->chunk);
+	kvfree(rq->sge);
+	kvfree(rq->seg);
 }
 
 /* To the state of a new RQ; posted WQEs are forgotten, as RESET demands. */
@@ -54,6 +102,8 @@ void berth_rq_reset(struct berth_qp *qp)
 	struct berth_rq *rq = &qp->rq;
 
 	lockdep_assert_held(&rq->lock);
+	if (rq->held && rq->area)
+		berth_rx_area_drop(rq);
 	rq->head = 0;
 	rq->held = false;
 	rq->msn = 0;
@@ -106,11 +156,26 @@ static int take_own(struct berth_qp *qp, struct berth_recv_wqe *wqe)
 	return 0;
 }
 
+static int take_area(struct berth_rq *rq)
+{
+	int err = berth_rx_area_begin(rq->area);
+
+	if (err)
+		return err;
+	rq->held = true;
+	rq->wr_id = BERTH_NO_TOKEN;
+	rq->num_sge = 0;
+	rq->capacity = min_t(u64, (u64)rq->area->max_pieces << rq->area->shift, U32_MAX);
+	return 0;
+}
+
 /**
  * berth_rq_take - take the next receive WQE for the message that is arriving
  * @qp: queue pair, rq.lock held, no WQE held
  *
- * Return: 0: held; -EAGAIN: none posted (receiver not ready); -EINVAL: held, but its list is not
+ * From an area: what the largest message needs, so that its list grows as bytes arrive (berth_rx_area_extend()).
+ *
+ * Return: 0: held; -EAGAIN: none posted, or no chunks (receiver not ready); -EINVAL: held, but its list is not
  * one this queue can have, or the process broke its ring (then none is held).
  */
 int berth_rq_take(struct berth_qp *qp)
@@ -122,6 +187,8 @@ int berth_rq_take(struct berth_qp *qp)
 	u32 i;
 
 	lockdep_assert_held(&rq->lock);
+	if (rq->area)
+		return take_area(rq);
 	if (qp->srq)
 		err = berth_srq_take(qp->srq, &wqe, rq->sge, &rq->index);
 	else
@@ -154,6 +221,10 @@ void berth_rq_complete(struct berth_qp *qp, struct berth_cqe *cqe)
 	struct berth_rq *rq = &qp->rq;
 
 	lockdep_assert_held(&rq->lock);
+	if (rq->area && cqe->status == IB_WC_SUCCESS)
+		rq->wr_id = berth_rx_area_lend(rq, cqe->opcode == BERTH_WR_WRITE_IMM ? 0 : cqe->byte_len);
+	else if (rq->area)
+		berth_rx_area_drop(rq);
 	cqe->wr_id = rq->wr_id;
 	cqe->qpn = qp->qpn;
 	if (!cqe->src_qp)
@@ -162,8 +233,12 @@ void berth_rq_complete(struct berth_qp *qp, struct berth_cqe *cqe)
 	cqe->flags |= BERTH_CQE_RECV;
 	rq->held = false;
 	trace_berth_completion(qp, cqe);
-	if (!berth_cq_post(qp->recv_cq, cqe))
-		berth_qp_fail_locked(qp, IB_EVENT_QP_FATAL);
+	if (likely(berth_cq_post(qp->recv_cq, cqe)))
+		return;
+	/* Nobody is told of it. */
+	if (rq->area && cqe->status == IB_WC_SUCCESS)
+		berth_rx_area_recall(rq);
+	berth_qp_fail_locked(qp, IB_EVENT_QP_FATAL);
 }
 
 static void flush_one(struct berth_qp *qp, u64 wr_id, u32 counter)
@@ -195,7 +270,11 @@ void berth_rq_flush(struct berth_qp *qp)
 	lockdep_assert_held(&rq->lock);
 	if (rq->held) {
 		rq->held = false;
-		flush_one(qp, rq->wr_id, rq->index);
+		/* Nobody has posted it, so nobody is told. */
+		if (rq->area)
+			berth_rx_area_drop(rq);
+		else
+			flush_one(qp, rq->wr_id, rq->index);
 	}
 	if (!rq->entries)
 		return;

@@ -12,9 +12,11 @@
 #include <linux/workqueue.h>
 #include <rdma/ib_verbs.h>
 #include <rdma/berth-abi.h>
+#include <berth/netmem.h>
 #include "../wire/opcode.h"
 
 struct berth_qp;
+struct berth_rx_area;
 struct berth_seg;
 
 #define BERTH_MAX_RD_ATOMIC	16
@@ -54,6 +56,9 @@ struct berth_rq {
 	struct ib_pd *pd;	/* of the memory that it names: the SRQ's where there is one */
 	struct berth_sge *sge;
 	struct berth_seg *seg;
+	struct berth_rx_area *area;	/* where receives come from instead of a ring, or NULL; written before INIT */
+	struct berth_netmem *chunk;	/* with an area: what the list is made of, max_sge entries */
+	u32 lent;			/* with an area: how many of them were lent last */
 
 	/* The responder (rc/rsp.h). */
 	u32 epsn;		/* expected PSN */
@@ -87,6 +92,7 @@ static inline void *berth_rq_entry(const struct berth_rq *rq, u32 counter)
 }
 
 int berth_rq_init(struct berth_qp *qp, const struct ib_qp_cap *cap);
+int berth_rq_set_area(struct berth_qp *qp, struct berth_rx_area *area);
 void berth_rq_fini(struct berth_qp *qp);
 void berth_rq_reset(struct berth_qp *qp);
 u32 berth_rq_ring_stride(const struct ib_qp_cap *cap);

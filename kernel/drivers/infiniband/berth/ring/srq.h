@@ -13,6 +13,7 @@
 #include <rdma/ib_verbs.h>
 #include <rdma/berth-abi.h>
 
+struct berth_rx_area;
 struct berth_shared;
 
 struct berth_srq {
@@ -28,6 +29,7 @@ struct berth_srq {
 	bool broken;			/* the process moved prod where it cannot be; was told */
 	u32 stride;			/* constant, as is max_sge */
 	u32 max_sge;
+	struct berth_rx_area *area;	/* where receives come from instead; written before a QP uses it */
 	spinlock_t post_lock;		/* prod of a kernel consumer's ring; any context */
 };
 

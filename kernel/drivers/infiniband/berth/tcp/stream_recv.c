@@ -13,8 +13,8 @@
 #include "../stats.h"
 #include "stream.h"
 
-/* The process that posts to an SRQ does not tell. */
-#define SRQ_POLL	msecs_to_jiffies(10)
+/* The process that posts to an SRQ, or returns chunks of an area, does not tell. */
+#define SILENT_POLL	msecs_to_jiffies(10)
 
 static int fail(struct berth_socket *s, enum berth_rsp_result result)
 {
@@ -27,6 +27,7 @@ static int hold_receive(struct berth_socket *s)
 {
 	struct berth_qp *qp = s->qp;
 	struct berth_rq *rq = &qp->rq;
+	const bool silent = qp->srq || rq->area;
 	enum berth_rsp_result result;
 
 	if (!berth_qp_responds(qp) || READ_ONCE(qp->failed))
@@ -34,15 +35,15 @@ static int hold_receive(struct berth_socket *s)
 	if (rq->in_message)
 		return 0;
 	result = berth_rsp_take(qp);
-	if (result == BERTH_RSP_RNR && !qp->srq) {
+	if (result == BERTH_RSP_RNR && !silent) {
 		/* What was posted before the process sees this is seen now. */
 		berth_qp_ask_for_doorbell(qp, true);
 		s->unready = true;
 		result = berth_rsp_take(qp);
 	}
 	if (result == BERTH_RSP_RNR) {
-		if (qp->srq)
-			berth_runner_again(&s->runner, SRQ_POLL);
+		if (silent)
+			berth_runner_again(&s->runner, rq->area ? 1 : SILENT_POLL);
 		return -EAGAIN;
 	}
 	if (result)

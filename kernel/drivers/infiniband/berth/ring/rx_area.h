@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Receive areas: memory of a dma-buf in chunks, from which queues take what arriving messages need, instead of
+ * receives that somebody posted for each of them in advance. So the memory follows the traffic, not the number of queues.
+ *
+ * A message takes chunks as its bytes arrive. When it is complete they are the process's, which knows each by a token,
+ * the number of the chunk, and gives it back through the shared ring. A message begins only when the largest one can be
+ * completed with what is free (@credit), so messages cannot wait for each other with the memory half full.
+ *
+ * Chunks are owned by the pool; by the QP whose message is arriving (rq->chunk, rq->num_sge of them); by the process, as
+ * a bit of @lent says, which is all that the kernel believes about tokens.
+ *
+ * An area ends after the last QP or SRQ that uses it. Its MR may end before: what arrives then fails as with a posted
+ * receive whose MR has gone.
+ */
+#ifndef BERTH_RING_RX_AREA_H
+#define BERTH_RING_RX_AREA_H
+
+#include <linux/spinlock.h>
+#include <rdma/ib_verbs.h>
+#include <rdma/berth-abi.h>
+#include <berth/netmem.h>
+
+struct berth_rq;
+struct berth_shared;
+
+struct berth_rx_area {
+	struct ib_pd *pd;		/* of the MR, to be compared */
+	struct berth_chunks *chunks;
+	struct berth_shared *shared;
+	struct berth_area_ring *ring;	/* in shared, as the next two; the kernel reads nothing but ring and returned */
+	u32 *returned;
+	struct berth_area_piece *piece;
+	u32 entries;			/* of returned; power of two */
+	u32 count;			/* chunks; constant, as the next four */
+	u32 shift;			/* log2 of the size of a chunk */
+	u32 max_pieces;			/* of a message */
+	u32 lkey;
+	u64 addr;			/* of chunk 0 in the MR */
+	atomic_t users;			/* QPs and SRQs */
+	atomic_t credit;		/* free chunks that are not promised to a message */
+	spinlock_t lock;		/* of the next two; bottom halves disabled */
+	u32 head;			/* next ring counter to take */
+	u32 refused;			/* tokens that the process did not have; under lock, told in ring */
+	unsigned long *lent;		/* a bit for each chunk: the process has it; atomic */
+};
+
+int berth_rx_area_begin(struct berth_rx_area *area);
+int berth_rx_area_extend(struct berth_rq *rq, u32 need);
+u64 berth_rx_area_lend(struct berth_rq *rq, u32 length);
+void berth_rx_area_recall(struct berth_rq *rq);
+void berth_rx_area_drop(struct berth_rq *rq);
+void berth_rx_area_reclaim(struct berth_rx_area *area);
+
+#endif
