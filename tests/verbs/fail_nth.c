@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <infiniband/berthdv.h>
 #include <linux/netlink.h>
 #include <rdma/rdma_netlink.h>
 #include <sched.h>
@@ -36,6 +37,7 @@ struct way {
 static struct vt_dev *dev, *peer;
 static struct ibv_cq *cq;
 static struct vt_buf *buf, *bar;
+static struct berthdv_area *area;
 static struct vt_ep ep;
 static struct vt_pair *pair;
 
@@ -228,6 +230,64 @@ static void prepare_srq(void)
 {
 	if (!dev->attr.max_srq)
 		vt_skip("%s has no SRQs", dev->name);
+}
+
+static int dereg(void *mr)
+{
+	return ibv_dereg_mr(mr);
+}
+
+static void prepare_area(void)
+{
+	prepare_bar();
+	buf->mr = vt_buf_try_reg(buf, dev->pd, VT_ACCESS_ALL);
+	CHECK(buf->mr, "MR");
+	vt_defer(dereg, buf->mr, "ibv_dereg_mr");
+}
+
+static void *make_area(void)
+{
+	const struct berthdv_area_attr attr = { .chunk_size = 4096, .max_message = 65536 };
+
+	return berthdv_create_area(buf->mr, &attr);
+}
+
+static void unmake_area(void *made)
+{
+	CHECK(made && !berthdv_destroy_area(made), "area");
+}
+
+static int destroy_area(void *made)
+{
+	return berthdv_destroy_area(made);
+}
+
+static void prepare_area_qp(void)
+{
+	prepare_cq();
+	prepare_area();
+	area = make_area();
+	CHECK(area, "area");
+	vt_defer(destroy_area, area, "berthdv_destroy_area");
+}
+
+static void *make_area_qp(void)
+{
+	struct berthdv_qp_init_attr dv = { .comp_mask = BERTHDV_QP_INIT_ATTR_AREA, .area = area };
+	struct ibv_qp_init_attr_ex ia = {
+		.send_cq = cq, .recv_cq = cq, .qp_type = IBV_QPT_RC, .comp_mask = IBV_QP_INIT_ATTR_PD, .pd = dev->pd,
+		.cap = { .max_send_wr = 4, .max_send_sge = 1 },
+	};
+
+	return berthdv_create_qp(dev->ctx, &ia, &dv);
+}
+
+static void *make_area_srq(void)
+{
+	struct berthdv_srq_init_attr dv = { .area = area };
+	struct ibv_srq_init_attr ia = { };
+
+	return berthdv_create_srq(dev->pd, &ia, &dv);
 }
 
 static void *make_mw(void)
@@ -439,6 +499,9 @@ static const struct way ways[] = {
 	{ "qp/rc", make_rc, unmake_qp, prepare_cq, false },
 	{ "qp/ud", make_ud, unmake_qp, prepare_cq, false },
 	{ "srq", make_srq, unmake_srq, prepare_srq, false },
+	{ "area", make_area, unmake_area, prepare_area, false },
+	{ "area/qp", make_area_qp, unmake_qp, prepare_area_qp, false },
+	{ "area/srq", make_area_srq, unmake_srq, prepare_area_qp, false },
 	{ "mw", make_mw, unmake_mw, prepare_mw, false },
 	{ "ah", make_ah, unmake_ah, prepare_ep, false },
 	{ "rts", make_rts, unmake_rts, prepare_ep, false },

@@ -18,7 +18,7 @@ struct fuzz_child {
 	int doorbell;
 	union ibv_gid gid;
 	int gid_index;
-	struct fuzz_bag td, pd, chan, cq, srq, qp, mr, mw, dm, ah;
+	struct fuzz_bag td, pd, chan, cq, srq, qp, mr, mw, dm, ah, area;
 	uint8_t *memory;
 };
 
@@ -72,6 +72,13 @@ void do_destroy(void);
 void do_tcp_qp(void);
 void do_attach(void);
 void do_socket(void);
+
+/* Areas (fuzz_area.c). */
+void area_open(void);
+void do_area(void);
+void do_area_srq(void);
+void do_area_qp(void);
+void do_area_return(void);
 
 /** fuzz_child() - Open the devices without privileges and misuse them. Does not return. */
 void fuzz_child(uint64_t seed) __attribute__((noreturn));

@@ -433,12 +433,14 @@ void fuzz_child(uint64_t seed)
 		do_domains, do_cq_ex, do_srq, do_srq_modify, do_srq_recv, do_srq_recv, do_null_mr,
 		do_mw, do_bind, do_bind, do_dm, do_dm_mr, do_dm_copy, do_mcast,
 		do_tcp_qp, do_tcp_qp, do_attach, do_attach, do_socket, do_socket,
+		do_area, do_area_srq, do_area_qp, do_area_return, do_area_return,
 	};
 	uint32_t n;
 	int null;
 
 	fuzz_cfg.seed = seed;
 	fuzz_reseed();
+	area_open();
 	be_nobody();
 	open_device(any_device());
 	/* What libraries have to say about all this is of no interest. */

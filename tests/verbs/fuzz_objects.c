@@ -3,6 +3,8 @@
  * What fuzz_abi's children do with objects beyond those of a connection: domains, extended CQs,
  * SRQs, null memory, memory windows, device memory, multicast groups; and the end of any object.
  */
+#include <infiniband/berthdv.h>
+
 #include "fuzz_abi.h"
 #include "vt_ud.h"
 
@@ -252,6 +254,11 @@ static int dealloc_pd(void *item)
 	return ibv_dealloc_pd(item);
 }
 
+static int destroy_area(void *item)
+{
+	return berthdv_destroy_area(item);
+}
+
 /* A ring that is scribbled over must not be unmapped under the thread: forget it first. */
 void do_destroy(void)
 {
@@ -262,6 +269,7 @@ void do_destroy(void)
 		{ &child.qp, destroy_qp }, { &child.cq, destroy_cq }, { &child.srq, destroy_srq },
 		{ &child.mr, dereg_mr }, { &child.mw, dealloc_mw }, { &child.dm, free_dm },
 		{ &child.ah, destroy_ah }, { &child.td, dealloc_td }, { &child.pd, dealloc_pd },
+		{ &child.area, destroy_area },
 	};
 	uint32_t kind = fuzz_below(sizeof(kinds) / sizeof(kinds[0]));
 	void *item = bag_take(kinds[kind].bag);
