@@ -344,7 +344,7 @@ enum berth_doorbell_open_attrs {
 };
 
 /*
- * EINVAL: figures that do not fit, no MR of a dma-buf; EBUSY: a byte of it belongs to another area. An area that a QP or an SRQ
+ * EINVAL: figures that do not fit, no MR of a dma-buf; EBUSY: a byte of it belongs to another area, or to what is bound to a NIC's queue. An area that a QP or an SRQ
  * uses is not destroyed (EBUSY).
  */
 enum berth_area_methods {
