@@ -5,6 +5,8 @@
 set -euo pipefail
 # shellcheck source=tests/vm/build.sh
 . "$(dirname "${BASH_SOURCE[0]}")/build.sh"
+# shellcheck source=tests/vm/ncdevmem.sh
+. "$VMDIR/ncdevmem.sh"
 
 usage() {
 	cat <<'EOT'
@@ -18,7 +20,8 @@ berth and rdma_rxe in two VMs (pair). Ends with "N passed, N failed, N skipped";
   --long          more of what a bounded run has a sample of: 500 kills, 100 reloads, fuzzing the device for
                   10 minutes each way, all sizes with every tool of perftest
   --list          only print the names
-  NAME            only what has this in its name: a group, a unit test, a script of tests/netns
+  NAME            only what has this in its name: a group, a unit test, a script of tests/netns; "ncdevmem" runs only when it
+                  is asked for (it downloads the kernel's sources)
 
 Logs: build/test/ (one file a script under out/, the kernels' under vm.0/ and vm.1/). docs/testing.md tells how to write a test.
 EOT
@@ -131,6 +134,8 @@ vm_scripts() {
 	for s in "$TOP"/tests/netns/*.sh; do
 		[[ -e $s ]] || continue
 		s=${s##*/}
+		# What it runs is built from the kernel's sources, a long download.
+		[[ $s != *-ncdevmem.sh || ${#names[@]} -gt 0 ]] || continue
 		! wanted "vm/${s%.sh}" || printf '%s\n' "$TOP/tests/netns/$s"
 	done
 }
@@ -200,6 +205,7 @@ vm_tests() {
 	# Before the VMs, which would both do it.
 	[[ $built == usermodules ]] || (build_user && kmod_build "$flavour") ||
 		{ report "FAIL vm/build: see above"; return 0; }
+	[[ ${scripts[*]} != *-ncdevmem.sh* ]] || (ncdevmem_get) || { report "FAIL vm/ncdevmem: see above"; return 0; }
 	[[ $flavour == stock ]] || slow=6 mem=3072
 	rm -rf "$BUILD/test/out"
 	mkdir -p "$BUILD/test/out/taken"

@@ -9,6 +9,7 @@
     devmem.py bind NETDEV QUEUES SECONDS    binds only
     devmem.py rebind NETDEV QUEUES ADDRESS PORT   takes a connection whose bytes it leaves in the dma-buf, and binds that again:
                             refused while they are there, and not any more when the connection is closed
+    devmem.py split NETDEV on|off   ethtool -G NETDEV tcp-data-split, which old ethtools do not know
     devmem.py pool NETDEV QUEUES ADDRESS PORT   the same beside a pool of chunks of berth_netmem (by its test module) over a part
                             of the dma-buf: never both, whichever comes first
 
@@ -40,6 +41,7 @@ CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME = 1, 2
 NETDEV_CMD_BIND_RX = 13
 DMABUF_IFINDEX, DMABUF_QUEUES, DMABUF_FD = 1, 2, 3
 QUEUE_ID, QUEUE_TYPE = 1, 3
+ETHTOOL_MSG_RINGS_SET, RINGS_HEADER, RINGS_TCP_DATA_SPLIT, HEADER_DEV_NAME = 16, 1, 11, 2
 NLA_F_NESTED = 0x8000
 
 
@@ -54,10 +56,10 @@ def attr(kind, data):
 class Netlink:
     """A generic netlink socket. What is bound stays bound as long as it is open."""
 
-    def __init__(self):
+    def __init__(self, family=b'netdev'):
         self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 16)
         self.sock.bind((0, 0))
-        reply = self.ask(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, attr(CTRL_ATTR_FAMILY_NAME, b'netdev\0'))
+        reply = self.ask(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, attr(CTRL_ATTR_FAMILY_NAME, family + b'\0'))
         self.family = struct.unpack('H', self.find(reply, CTRL_ATTR_FAMILY_ID))[0]
 
     def ask(self, family, cmd, attrs):
@@ -285,6 +287,14 @@ def pool(args):
     netlink.bind(args.netdev, args.queues, area.fd)
 
 
+def split(args):
+    """ethtool -G NETDEV tcp-data-split on|off"""
+    attrs = attr(RINGS_HEADER | NLA_F_NESTED, attr(HEADER_DEV_NAME, args.netdev.encode() + b'\0'))
+    attrs += attr(RINGS_TCP_DATA_SPLIT, struct.pack('B', {'off': 1, 'on': 2}[args.state]))
+    netlink = Netlink(b'ethtool')
+    netlink.ask(netlink.family, ETHTOOL_MSG_RINGS_SET, attrs)
+
+
 def main():
     queues = ('queues', {'type': lambda text: [int(q) for q in text.split(',')]})
     netdev, address, port, size = ('netdev', {}), ('address', {}), ('port', {'type': int}), ('bytes', {'type': int})
@@ -292,7 +302,8 @@ def main():
     commands = parser.add_subparsers(required=True)
     for run, what in ((serve, (netdev, queues, address, port, size)), (take, (address, port, size)),
                       (send, (address, port, size)), (bind, (netdev, queues, ('seconds', {'type': float}))),
-                      (rebind, (netdev, queues, address, port)), (pool, (netdev, queues, address, port))):
+                      (rebind, (netdev, queues, address, port)), (pool, (netdev, queues, address, port)),
+                      (split, (netdev, ('state', {'choices': ('on', 'off')})))):
         p = commands.add_parser(run.__name__)
         for name, options in what:
             p.add_argument(name, **options)

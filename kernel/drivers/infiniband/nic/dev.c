@@ -226,6 +226,14 @@ static int nic_get_iflink(const struct net_device *dev)
 	return READ_ONCE(nic_of(dev)->lower->ifindex);
 }
 
+/* Rules go with the feature. */
+static int nic_set_features(struct net_device *dev, netdev_features_t features)
+{
+	if (dev->features & ~features & NETIF_F_NTUPLE)
+		return nic_rules_clear(nic_of(dev));
+	return 0;
+}
+
 static const struct net_device_ops nic_netdev_ops = {
 	.ndo_init = nic_init,
 	.ndo_uninit = nic_uninit,
@@ -239,6 +247,7 @@ static const struct net_device_ops nic_netdev_ops = {
 	.ndo_change_rx_flags = nic_change_rx_flags,
 	.ndo_get_stats64 = nic_get_stats64,
 	.ndo_get_iflink = nic_get_iflink,
+	.ndo_set_features = nic_set_features,
 };
 
 /**
@@ -256,8 +265,8 @@ void nic_dev_setup(struct net_device *dev)
 	dev->priv_flags |= IFF_NO_QUEUE | IFF_UNICAST_FLT;
 	dev->priv_flags &= ~IFF_TX_SKB_SHARING;
 	dev->lltx = true;
-	dev->hw_features = NIC_FEATURES;
-	dev->features = NIC_FEATURES;
+	dev->hw_features = NIC_FEATURES | NETIF_F_NTUPLE;
+	dev->features = NIC_FEATURES | NETIF_F_NTUPLE;
 	dev->vlan_features = NIC_FEATURES;
 	dev->needs_free_netdev = true;
 	dev->min_mtu = 68;

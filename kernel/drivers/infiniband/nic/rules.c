@@ -103,7 +103,7 @@ static int insert(const struct nic *nic, struct nic_steer *steer, struct ethtool
 {
 	int at;
 
-	if (!understood(spec))
+	if (!(nic->dev->features & NETIF_F_NTUPLE) || !understood(spec))
 		return -EOPNOTSUPP;
 	if (spec->ring_cookie != RX_CLS_FLOW_DISC && spec->ring_cookie >= nic->dev->real_num_rx_queues)
 		return -EINVAL;
@@ -131,7 +131,7 @@ static int delete(struct nic_steer *steer, u32 location)
  * @nic: NIC
  * @cmd: what is to be done; receives where a rule is
  *
- * Context: rtnl. Return: 0; -EOPNOTSUPP: other fields than TCP's and UDP's addresses and ports; -EINVAL: no such queue or
+ * Context: rtnl. Return: 0; -EOPNOTSUPP: other fields than TCP's and UDP's addresses and ports, or rules are off; -EINVAL: no such queue or
  * place; -ENOENT: no such rule; -ENOSPC: NIC_RULES are there; -ENOMEM.
  */
 int nic_rules_set(struct nic *nic, struct ethtool_rxnfc *cmd)
@@ -152,4 +152,22 @@ int nic_rules_set(struct nic *nic, struct ethtool_rxnfc *cmd)
 	else
 		nic_steer_replace(nic, steer);
 	return err;
+}
+
+/**
+ * nic_rules_clear - no rules any more
+ * @nic: NIC
+ *
+ * Context: rtnl. Return: 0, -ENOMEM.
+ */
+int nic_rules_clear(struct nic *nic)
+{
+	struct nic_steer *steer = nic_steer_copy(nic);
+
+	if (!steer)
+		return -ENOMEM;
+	memset(steer->rule, 0, sizeof(steer->rule));
+	steer->rules = 0;
+	nic_steer_replace(nic, steer);
+	return 0;
 }

@@ -38,5 +38,6 @@ int nic_steer(const struct nic *nic, struct sk_buff *skb);
 /* rules.c: ethtool's side of the rules. */
 int nic_rules_get(struct nic *nic, struct ethtool_rxnfc *cmd, u32 *locations);
 int nic_rules_set(struct nic *nic, struct ethtool_rxnfc *cmd);
+int nic_rules_clear(struct nic *nic);
 
 #endif
