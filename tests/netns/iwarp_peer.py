@@ -195,7 +195,11 @@ def crowd(peer):
     """More that say nothing than have room: who has something to say is heard nevertheless."""
     address = peer.sock.getpeername()
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
-    others = [socket.create_connection(address, timeout=peer.patience) for _ in range(1100)]
+    others = []
+    for _ in range(1100):
+        others.append(socket.create_connection(address, timeout=peer.patience))
+        # The program's backlog is short, and a SYN that finds it full comes again after a second.
+        time.sleep(0.003)
     late = socket.create_connection(address, timeout=peer.patience)
     peer.sock.close()
     peer.sock = late
