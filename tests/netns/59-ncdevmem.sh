@@ -37,7 +37,7 @@ receives() {
 	done
 	ip netns exec tb python3 -c "$sender" "$address" $PORT "$bytes"
 	wait $pid || rc=$?
-	if [[ $rc -eq 0 && $(grep -c 'Validated buffer' "$out") -gt 0 && $(tail -n 3 "$out") == *"total_received=$bytes"* ]] &&
+	if [[ $rc -eq 0 ]] && grep -q 'Validated buffer' "$out" && grep -qx "total_received=$bytes" "$out" &&
 		! grep -q 'Failed validation' "$out"; then
 		pass "$name"
 	else
