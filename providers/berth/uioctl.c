@@ -280,6 +280,16 @@ int berth_destroy_area_handle(struct ibv_context *ibctx, uint32_t handle)
 	return uioctl_call(ibctx, &call);
 }
 
+static int set_area(struct ibv_context *ibctx, uint16_t object, uint16_t method, uint32_t queue, uint32_t area)
+{
+	struct uioctl call;
+
+	uioctl_init(&call, object, method);
+	uioctl_add_handle(&call, BERTH_ATTR_SET_AREA_HANDLE, queue);
+	uioctl_add_handle(&call, BERTH_ATTR_SET_AREA_AREA, area);
+	return uioctl_call(ibctx, &call);
+}
+
 /**
  * berth_qp_set_area - have a QP take what arrives from an area
  * @ibqp: the QP, in RESET
@@ -289,12 +299,7 @@ int berth_destroy_area_handle(struct ibv_context *ibctx, uint32_t handle)
  */
 int berth_qp_set_area(struct ibv_qp *ibqp, uint32_t area)
 {
-	struct uioctl call;
-
-	uioctl_init(&call, UVERBS_OBJECT_QP, BERTH_METHOD_QP_SET_AREA);
-	uioctl_add_handle(&call, BERTH_ATTR_QP_SET_AREA_HANDLE, ibqp->handle);
-	uioctl_add_handle(&call, BERTH_ATTR_QP_SET_AREA_AREA, area);
-	return uioctl_call(ibqp->context, &call);
+	return set_area(ibqp->context, UVERBS_OBJECT_QP, BERTH_METHOD_QP_SET_AREA, ibqp->handle, area);
 }
 
 /**
@@ -306,12 +311,7 @@ int berth_qp_set_area(struct ibv_qp *ibqp, uint32_t area)
  */
 int berth_srq_set_area(struct ibv_srq *ibsrq, uint32_t area)
 {
-	struct uioctl call;
-
-	uioctl_init(&call, UVERBS_OBJECT_SRQ, BERTH_METHOD_SRQ_SET_AREA);
-	uioctl_add_handle(&call, BERTH_ATTR_SRQ_SET_AREA_HANDLE, ibsrq->handle);
-	uioctl_add_handle(&call, BERTH_ATTR_SRQ_SET_AREA_AREA, area);
-	return uioctl_call(ibsrq->context, &call);
+	return set_area(ibsrq->context, UVERBS_OBJECT_SRQ, BERTH_METHOD_SRQ_SET_AREA, ibsrq->handle, area);
 }
 
 /**

@@ -371,9 +371,10 @@ enum berth_srq_methods {
 	BERTH_METHOD_SRQ_SET_AREA = (1U << UVERBS_ID_NS_SHIFT),
 };
 
-enum berth_srq_set_area_attrs {
-	BERTH_ATTR_SRQ_SET_AREA_HANDLE = (1U << UVERBS_ID_NS_SHIFT),
-	BERTH_ATTR_SRQ_SET_AREA_AREA,
+/* Also of a QP's. */
+enum berth_set_area_attrs {
+	BERTH_ATTR_SET_AREA_HANDLE = (1U << UVERBS_ID_NS_SHIFT),	/* the queue's */
+	BERTH_ATTR_SET_AREA_AREA,
 };
 
 /*
@@ -420,11 +421,6 @@ enum berth_dm_query_attrs {
 enum berth_qp_methods {
 	BERTH_METHOD_QP_ATTACH_SOCKET = (1U << UVERBS_ID_NS_SHIFT),
 	BERTH_METHOD_QP_SET_AREA,
-};
-
-enum berth_qp_set_area_attrs {
-	BERTH_ATTR_QP_SET_AREA_HANDLE = (1U << UVERBS_ID_NS_SHIFT),
-	BERTH_ATTR_QP_SET_AREA_AREA,
 };
 
 enum berth_qp_attach_socket_attrs {

@@ -12,6 +12,7 @@
 #define BERTH_OBJ_CQ_H
 #define BERTH_OBJ_QP_H
 #define BERTH_OBJ_QP_STATE_H
+#define BERTH_RING_RX_AREA_H
 #define BERTH_TRACE_H
 #define BERTH_TRANSPORT_H
 
@@ -21,6 +22,10 @@
 #include "ring/srq.h"
 
 struct berth_cq;
+
+struct berth_netmem {
+	u64 nothing;
+};
 
 struct berth_seg {
 	u64 nothing;
@@ -43,6 +48,18 @@ struct berth_qp {
 	struct berth_sq sq;
 	struct berth_rq rq;
 };
+
+/* Areas are tested in the kernel (tests/verbs/area.c): here no QP has one. */
+struct berth_rx_area {
+	u32 max_pieces;
+	u32 shift;
+	atomic_t users;
+};
+
+static inline int berth_rx_area_begin(struct berth_rx_area *area) { return -EAGAIN; }
+static inline u64 berth_rx_area_lend(struct berth_rq *rq, u32 length) { return BERTH_NO_TOKEN; }
+static inline void berth_rx_area_recall(struct berth_rq *rq) { }
+static inline void berth_rx_area_drop(struct berth_rq *rq) { }
 
 #define trace_berth_completion(qp, cqe)	((void)0)
 

@@ -18,4 +18,6 @@
 	__same_type_check(_max_x, _max_y);				\
 	_max_x > _max_y ? _max_x : _max_y; })
 
+#define swap(a, b)	do { __typeof__(a) swap_ = (a); (a) = (b); (b) = swap_; } while (0)
+
 #endif /* BERTH_COMPAT_MINMAX_H */

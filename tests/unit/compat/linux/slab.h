@@ -32,6 +32,7 @@ static inline void *kcalloc(size_t n, size_t size, int gfp)
 	return p ? memset(p, 0, n * size) : NULL;
 }
 
+#define kvcalloc(n, size, gfp)	kcalloc(n, size, gfp)
 #define kvzalloc(size, gfp)	kcalloc(1, size, gfp)
 #define kvfree(ptr)		kfree(ptr)
 

@@ -172,8 +172,8 @@ static int qp_set_area(struct berth_qp *qp, struct berth_rx_area *area)
 
 static int UVERBS_HANDLER(BERTH_METHOD_QP_SET_AREA)(struct uverbs_attr_bundle *attrs)
 {
-	struct ib_qp *ib = uverbs_attr_get_obj(attrs, BERTH_ATTR_QP_SET_AREA_HANDLE);
-	struct berth_rx_area *area = uverbs_attr_get_obj(attrs, BERTH_ATTR_QP_SET_AREA_AREA);
+	struct ib_qp *ib = uverbs_attr_get_obj(attrs, BERTH_ATTR_SET_AREA_HANDLE);
+	struct berth_rx_area *area = uverbs_attr_get_obj(attrs, BERTH_ATTR_SET_AREA_AREA);
 	struct berth_qp *qp;
 	int err;
 
@@ -190,8 +190,8 @@ static int UVERBS_HANDLER(BERTH_METHOD_QP_SET_AREA)(struct uverbs_attr_bundle *a
 
 static int UVERBS_HANDLER(BERTH_METHOD_SRQ_SET_AREA)(struct uverbs_attr_bundle *attrs)
 {
-	struct ib_srq *ib = uverbs_attr_get_obj(attrs, BERTH_ATTR_SRQ_SET_AREA_HANDLE);
-	struct berth_rx_area *area = uverbs_attr_get_obj(attrs, BERTH_ATTR_SRQ_SET_AREA_AREA);
+	struct ib_srq *ib = uverbs_attr_get_obj(attrs, BERTH_ATTR_SET_AREA_HANDLE);
+	struct berth_rx_area *area = uverbs_attr_get_obj(attrs, BERTH_ATTR_SET_AREA_AREA);
 	struct berth_srq *srq;
 
 	if (IS_ERR(ib))
@@ -225,15 +225,15 @@ DECLARE_UVERBS_NAMED_OBJECT(BERTH_OBJECT_AREA, UVERBS_TYPE_ALLOC_IDR(area_destro
 
 /* Nobody else has the queue meanwhile. */
 DECLARE_UVERBS_NAMED_METHOD(BERTH_METHOD_QP_SET_AREA,
-			    UVERBS_ATTR_IDR(BERTH_ATTR_QP_SET_AREA_HANDLE, UVERBS_OBJECT_QP,
+			    UVERBS_ATTR_IDR(BERTH_ATTR_SET_AREA_HANDLE, UVERBS_OBJECT_QP,
 					    UVERBS_ACCESS_WRITE, UA_MANDATORY),
-			    UVERBS_ATTR_IDR(BERTH_ATTR_QP_SET_AREA_AREA, BERTH_OBJECT_AREA,
+			    UVERBS_ATTR_IDR(BERTH_ATTR_SET_AREA_AREA, BERTH_OBJECT_AREA,
 					    UVERBS_ACCESS_READ, UA_MANDATORY));
 
 DECLARE_UVERBS_NAMED_METHOD(BERTH_METHOD_SRQ_SET_AREA,
-			    UVERBS_ATTR_IDR(BERTH_ATTR_SRQ_SET_AREA_HANDLE, UVERBS_OBJECT_SRQ,
+			    UVERBS_ATTR_IDR(BERTH_ATTR_SET_AREA_HANDLE, UVERBS_OBJECT_SRQ,
 					    UVERBS_ACCESS_WRITE, UA_MANDATORY),
-			    UVERBS_ATTR_IDR(BERTH_ATTR_SRQ_SET_AREA_AREA, BERTH_OBJECT_AREA,
+			    UVERBS_ATTR_IDR(BERTH_ATTR_SET_AREA_AREA, BERTH_OBJECT_AREA,
 					    UVERBS_ACCESS_READ, UA_MANDATORY));
 
 ADD_UVERBS_METHODS(berth_qp_area, UVERBS_OBJECT_QP, &UVERBS_METHOD(BERTH_METHOD_QP_SET_AREA));

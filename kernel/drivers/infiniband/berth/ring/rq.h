@@ -12,9 +12,9 @@
 #include <linux/workqueue.h>
 #include <rdma/ib_verbs.h>
 #include <rdma/berth-abi.h>
-#include <berth/netmem.h>
 #include "../wire/opcode.h"
 
+struct berth_netmem;
 struct berth_qp;
 struct berth_rx_area;
 struct berth_seg;
