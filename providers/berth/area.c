@@ -199,13 +199,17 @@ struct ibv_srq *berthdv_create_srq(struct ibv_pd *pd, struct ibv_srq_init_attr *
 		errno = EOPNOTSUPP;
 		return NULL;
 	}
-	attr = (struct ibv_srq_init_attr){
-		.srq_context = srq_attr->srq_context,
-		.attr = { .max_wr = 1, .max_sge = 1 },
-	};
-	srq = ibv_create_srq(pd, &attr);
+	attr = (struct ibv_srq_init_attr){ .attr = { .max_wr = 1, .max_sge = 1 } };
+	srq = berth_create_srq(pd, &attr);
 	if (!srq)
 		return NULL;
+	/* What ibv_create_srq() does. */
+	srq->context = pd->context;
+	srq->srq_context = srq_attr->srq_context;
+	srq->pd = pd;
+	srq->events_completed = 0;
+	pthread_mutex_init(&srq->mutex, NULL);
+	pthread_cond_init(&srq->cond, NULL);
 	ret = berth_srq_set_area(srq, dv_attr->area->handle);
 	if (!ret) {
 		/* Posting finds it full. */
@@ -213,7 +217,7 @@ struct ibv_srq *berthdv_create_srq(struct ibv_pd *pd, struct ibv_srq_init_attr *
 		to_bsrq(srq)->area = dv_attr->area;
 		return srq;
 	}
-	ibv_destroy_srq(srq);
+	berth_destroy_srq(srq);
 	errno = ret;
 	return NULL;
 }

@@ -39,15 +39,19 @@ struct ibv_qp *berthdv_create_qp(struct ibv_context *context, struct ibv_qp_init
 		errno = EOPNOTSUPP;
 		return NULL;
 	}
+	if (dv_attr->comp_mask & BERTHDV_QP_INIT_ATTR_AREA && !dv_attr->area) {
+		errno = EINVAL;
+		return NULL;
+	}
 	qp = berth_create_qp_flags(context, qp_attr, flags[dv_attr->qp_type]);
 	if (!qp || !(dv_attr->comp_mask & BERTHDV_QP_INIT_ATTR_AREA))
 		return qp;
-	ret = dv_attr->area ? berth_qp_set_area(qp, dv_attr->area->handle) : EINVAL;
+	ret = berth_qp_set_area(qp, dv_attr->area->handle);
 	if (!ret) {
 		to_bqp(qp)->area = dv_attr->area;
 		return qp;
 	}
-	ibv_destroy_qp(qp);
+	berth_destroy_qp(qp);
 	errno = ret;
 	return NULL;
 }

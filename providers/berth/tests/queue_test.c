@@ -698,7 +698,9 @@ static void dv_create_qp__refuses(void)
 	set_up(&s, 0, false);
 	attr = dv_attr(&s);
 	CHECK(!berthdv_create_qp(s.ctx, &attr, NULL) && errno == EINVAL);
-	dv.comp_mask = 1;
+	dv.comp_mask = BERTHDV_QP_INIT_ATTR_AREA;
+	CHECK(dv_refusal(s.ctx, attr, dv) == EINVAL);
+	dv.comp_mask = 2;
 	CHECK(dv_refusal(s.ctx, attr, dv) == EOPNOTSUPP);
 	dv.comp_mask = 0;
 	dv.qp_type = BERTHDV_QP_TCP_STREAM + 1;
