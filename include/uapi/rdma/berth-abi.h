@@ -344,8 +344,8 @@ enum berth_doorbell_open_attrs {
 };
 
 /*
- * EINVAL: figures that do not fit, no MR of a dma-buf; EBUSY: a byte of it belongs to another area, or to what is bound to a NIC's queue. An area that a QP or an SRQ
- * uses is not destroyed (EBUSY).
+ * EINVAL: figures that do not fit, no MR of a dma-buf; EACCES: it may not be written; EBUSY: a byte of it belongs to another
+ * area, or to what is bound to a NIC's queue. An area that a QP or an SRQ uses is not destroyed (EBUSY).
  */
 enum berth_area_methods {
 	BERTH_METHOD_AREA_CREATE = (1U << UVERBS_ID_NS_SHIFT),

@@ -53,9 +53,10 @@ struct berth_qp {
 struct berth_rx_area {
 	u32 max_pieces;
 	u32 shift;
-	atomic_t users;
 };
 
+static inline void berth_rx_area_join(struct berth_rx_area *area) { }
+static inline void berth_rx_area_leave(struct berth_rx_area *area) { }
 static inline int berth_rx_area_begin(struct berth_rx_area *area) { return -EAGAIN; }
 static inline u64 berth_rx_area_lend(struct berth_rq *rq, u32 length) { return BERTH_NO_TOKEN; }
 static inline void berth_rx_area_recall(struct berth_rq *rq) { }

@@ -238,11 +238,8 @@ static void drain_work(struct work_struct *work)
 			queue_delayed_work(drain_wq, &bound->drain, DRAIN_PAUSE);
 		}
 	}
-	if (home) {
+	if (home)
 		list_del(&bound->node);
-		berth_claim_drop(bound->claim);
-		bound->claim = NULL;
-	}
 	mutex_unlock(&bounds_lock);
 	if (home)
 		destroy(bound);

@@ -131,8 +131,8 @@ static int delete(struct nic_steer *steer, u32 location)
  * @nic: NIC
  * @cmd: what is to be done; receives where a rule is
  *
- * Context: rtnl. Return: 0; -EOPNOTSUPP: other fields than TCP's and UDP's addresses and ports, or rules are off; -EINVAL: no such queue or
- * place; -ENOENT: no such rule; -ENOSPC: NIC_RULES are there; -ENOMEM.
+ * Context: rtnl. Return: 0; -EOPNOTSUPP: other fields than TCP's and UDP's addresses and ports, or rules are off;
+ * -EINVAL: no such queue or place; -ENOENT: no such rule; -ENOSPC: NIC_RULES are there; -ENOMEM.
  */
 int nic_rules_set(struct nic *nic, struct ethtool_rxnfc *cmd)
 {

@@ -13,19 +13,11 @@ typedef struct {
 #define spin_lock_init(l)	((l)->held = false)
 #define spin_lock(l)		((l)->held = true)
 #define spin_unlock(l)		((l)->held = false)
+#define spin_lock_bh(l)		spin_lock(l)
+#define spin_unlock_bh(l)	spin_unlock(l)
 #define lockdep_assert_held(l)	do { if (!(l)->held) abort(); } while (0)
 
 #define barrier()		__asm__ volatile("" : : : "memory")
-#define spin_lock_bh(lock)	spin_lock(lock)
-#define spin_unlock_bh(lock)	spin_unlock(lock)
-
-typedef struct {
-	int counter;
-} atomic_t;
-
-#define atomic_inc(a)	((void)(a)->counter++)
-#define atomic_dec(a)	((void)(a)->counter--)
-
 #define smp_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define smp_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))

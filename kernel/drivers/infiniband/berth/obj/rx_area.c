@@ -150,16 +150,6 @@ static int area_destroy(struct ib_uobject *uobj, enum rdma_remove_reason why, st
 	return 0;
 }
 
-/**
- * berth_rx_area_leave - a QP or an SRQ uses an area no more
- * @area: or NULL
- */
-void berth_rx_area_leave(struct berth_rx_area *area)
-{
-	if (area)
-		atomic_dec(&area->users);
-}
-
 static int qp_set_area(struct berth_qp *qp, struct berth_rx_area *area)
 {
 	const enum ib_qp_type type = qp->ib->qp_type;
@@ -201,7 +191,7 @@ static int UVERBS_HANDLER(BERTH_METHOD_SRQ_SET_AREA)(struct uverbs_attr_bundle *
 	srq = berth_srq(ib);
 	if (srq->area || ib->pd != area->pd || atomic_read(&ib->usecnt))
 		return -EINVAL;
-	atomic_inc(&area->users);
+	berth_rx_area_join(area);
 	srq->area = area;
 	return 0;
 }

@@ -5,10 +5,7 @@
 #ifndef BERTH_OBJ_RX_AREA_H
 #define BERTH_OBJ_RX_AREA_H
 
-struct berth_rx_area;
 struct uapi_definition;
-
-void berth_rx_area_leave(struct berth_rx_area *area);
 
 extern const struct uapi_definition berth_rx_area_uapi_defs[];
 

@@ -8,7 +8,7 @@
 #include <linux/log2.h>
 #include <rdma/uverbs_ioctl.h>
 #include "../dev.h"
-#include "rx_area.h"
+#include "../ring/rx_area.h"
 #include "shared.h"
 #include "srq.h"
 #include "ucontext.h"

@@ -79,7 +79,7 @@ int berth_rq_set_area(struct berth_qp *qp, struct berth_rx_area *area)
 		rq->chunk = NULL;
 		return err;
 	}
-	atomic_inc(&area->users);
+	berth_rx_area_join(area);
 	rq->max_sge = area->max_pieces;
 	rq->area = area;
 	return 0;
@@ -89,8 +89,7 @@ void berth_rq_fini(struct berth_qp *qp)
 {
 	struct berth_rq *rq = &qp->rq;
 
-	if (rq->area)
-		atomic_dec(&rq->area->users);
+	berth_rx_area_leave(rq->area);
 	kvfree(rq->chunk);
 	kvfree(rq->sge);
 	kvfree(rq->seg);

@@ -45,6 +45,19 @@ struct berth_rx_area {
 	unsigned long *lent;		/* a bit for each chunk: the process has it; atomic */
 };
 
+/* A QP or an SRQ that uses it from now on; who gives it the area sees to it that it is there. */
+static inline void berth_rx_area_join(struct berth_rx_area *area)
+{
+	atomic_inc(&area->users);
+}
+
+/* And no more; without one there is nothing to do. */
+static inline void berth_rx_area_leave(struct berth_rx_area *area)
+{
+	if (area)
+		atomic_dec(&area->users);
+}
+
 int berth_rx_area_begin(struct berth_rx_area *area);
 int berth_rx_area_extend(struct berth_rq *rq, u32 need);
 u64 berth_rx_area_lend(struct berth_rq *rq, u32 length);
