@@ -2,7 +2,7 @@
 /*
  * area: queues that take chunks of an area for what arrives. Every byte of every piece, and what is behind it; what happens
  * when there are no chunks; tokens that are forged; that nothing is lost whatever ends. Over RC QPs, with BERTH_QP_TYPE=tcp over
- * TCP-offload QPs; streams are in area_stream.c.
+ * TCP-offload QPs; streams are in area_stream.c, what is refused in area_refused.c.
  */
 #include <errno.h>
 #include <signal.h>
@@ -37,7 +37,7 @@ static int destroy_qp(void *qp)
 	return ibv_destroy_qp(qp);
 }
 
-static struct berthdv_area *area_try(struct ibv_mr *mr, uint32_t chunk_size, uint32_t max_message)
+struct berthdv_area *area_try(struct ibv_mr *mr, uint32_t chunk_size, uint32_t max_message)
 {
 	const struct berthdv_area_attr attr = { .chunk_size = chunk_size, .max_message = max_message };
 
@@ -53,7 +53,7 @@ struct berthdv_area *area_new(struct vt_buf *buf, uint32_t chunk_size, uint32_t 
 	return area;
 }
 
-static struct ibv_srq *srq_try(struct ibv_pd *pd, struct berthdv_area *area)
+struct ibv_srq *area_srq_try(struct ibv_pd *pd, struct berthdv_area *area)
 {
 	struct ibv_srq_init_attr attr = { };
 	struct berthdv_srq_init_attr dv = { .area = area };
@@ -79,7 +79,7 @@ static struct area_bench *bench_over(bool wire, struct vt_buf *dst, uint32_t max
 	CHECK(dst->mr, "ibv_reg_dmabuf_mr: %s", strerror(errno));
 	vt_defer(dereg, dst->mr, "ibv_dereg_mr");
 	b->area = area_new(b->dst, AREA_CHUNK, max_message);
-	b->srq = srq_try(b->db->pd, b->area);
+	b->srq = area_srq_try(b->db->pd, b->area);
 	CHECK(b->srq, "berthdv_create_srq: %s", strerror(errno));
 	vt_defer(destroy_srq, b->srq, "ibv_destroy_srq");
 	b->scq = vt_cq_new(b->da, 4096, NULL);
@@ -87,7 +87,7 @@ static struct area_bench *bench_over(bool wire, struct vt_buf *dst, uint32_t max
 	return b;
 }
 
-static struct area_bench *bench(bool wire, enum vt_mem mem, uint32_t chunks, uint32_t max_message)
+struct area_bench *area_bench_new(bool wire, enum vt_mem mem, uint32_t chunks, uint32_t max_message)
 {
 	return bench_over(wire, vt_buf_alloc(mem, bytes_of(chunks)), max_message);
 }
@@ -191,7 +191,7 @@ static void data(const void *arg)
 {
 	static const uint32_t length[] = { 1, 4096, 0, 4097, 65536, 4095, 8192, 30001, 0, 65535, 7, 12288 };
 	const struct data_arg *t = arg;
-	struct area_bench *b = bench(t->wire, t->mem, 96, MESSAGE);
+	struct area_bench *b = area_bench_new(t->wire, t->mem, 96, MESSAGE);
 	struct vt_opts o = VT_OPTS;
 	struct vt_pair *p[2];
 	uint64_t id = 0;
@@ -224,7 +224,7 @@ static void data(const void *arg)
 /* What consumes a receive without bytes of its own. */
 static void immediate(const void *wire)
 {
-	struct area_bench *b = bench(wire, VT_HEAP, 32, MESSAGE);
+	struct area_bench *b = area_bench_new(wire, VT_HEAP, 32, MESSAGE);
 	struct vt_buf *target = vt_buf_new(b->db, VT_HOST, MESSAGE, VT_ACCESS_ALL);
 	struct vt_pair *p = pair(b, VT_OPTS);
 	struct ibv_sge sge = vt_sge(b->src, 11, 5000);
@@ -258,7 +258,7 @@ static void immediate(const void *wire)
 /* A QP whose own receive queue is an area. */
 static void own(const void *wire)
 {
-	struct area_bench *b = bench(wire, VT_HEAP, 64, MESSAGE);
+	struct area_bench *b = area_bench_new(wire, VT_HEAP, 64, MESSAGE);
 	struct berthdv_qp_init_attr dv = {
 		.comp_mask = BERTHDV_QP_INIT_ATTR_AREA, .area = b->area,
 		.qp_type = vt_is_tcp() ? BERTHDV_QP_TCP : BERTHDV_QP_RC,
@@ -301,9 +301,17 @@ static void own(const void *wire)
 
 /* ---- no chunks ---- */
 
+/* The tokens that are held longest. */
+static void return_first(struct area_bench *b, uint32_t n)
+{
+	berthdv_area_return(b->area, b->token, n);
+	b->tokens -= n;
+	memmove(b->token, b->token + n, b->tokens * sizeof(b->token[0]));
+}
+
 static void exhausted(const void *wire)
 {
-	struct area_bench *b = bench(wire, VT_HEAP, 20, 4 * AREA_CHUNK);
+	struct area_bench *b = area_bench_new(wire, VT_HEAP, 20, 4 * AREA_CHUNK);
 	struct vt_pair *p = pair(b, VT_OPTS);
 
 	for (int round = 0; round < 3; round++) {
@@ -313,11 +321,9 @@ static void exhausted(const void *wire)
 			take(b, 100 * i, 4 * AREA_CHUNK, "a message while there is room");
 		vt_poll_none(b->rcq, 100, "without chunks");
 		/* Too few of them. */
-		berthdv_area_return(b->area, b->token, 3);
-		memmove(b->token, b->token + 3, (b->tokens -= 3) * sizeof(b->token[0]));
+		return_first(b, 3);
 		vt_poll_none(b->rcq, 100, "with three chunks for four");
-		berthdv_area_return(b->area, b->token, 1);
-		memmove(b->token, b->token + 1, --b->tokens * sizeof(b->token[0]));
+		return_first(b, 1);
 		take(b, 500, 4 * AREA_CHUNK, "the first that waited");
 		area_return(b);
 		take(b, 600, 4 * AREA_CHUNK, "the second that waited");
@@ -331,7 +337,7 @@ static void exhausted(const void *wire)
 /* A peer that does not wait is told so; others go on. */
 static void gives_up(const void *wire)
 {
-	struct area_bench *b = bench(wire, VT_HEAP, 4, 4 * AREA_CHUNK);
+	struct area_bench *b = area_bench_new(wire, VT_HEAP, 4, 4 * AREA_CHUNK);
 	struct vt_opts o = VT_OPTS;
 	struct vt_pair *p, *other = pair(b, o);
 	struct ibv_wc wc;
@@ -352,7 +358,7 @@ static void gives_up(const void *wire)
 
 static void too_long(const void *wire)
 {
-	struct area_bench *b = bench(wire, VT_HEAP, 16, 2 * AREA_CHUNK);
+	struct area_bench *b = area_bench_new(wire, VT_HEAP, 16, 2 * AREA_CHUNK);
 	struct vt_opts o = VT_OPTS;
 	struct vt_pair *p, *other;
 	struct ibv_wc wc;
@@ -374,7 +380,7 @@ static void too_long(const void *wire)
 
 static void deregistered(const void *wire)
 {
-	struct area_bench *b = bench(wire, VT_HEAP, 16, 2 * AREA_CHUNK);
+	struct area_bench *b = area_bench_new(wire, VT_HEAP, 16, 2 * AREA_CHUNK);
 	struct vt_pair *p = pair(b, VT_OPTS);
 	struct ibv_wc wc;
 
@@ -392,7 +398,7 @@ static void deregistered(const void *wire)
 static void tokens(const void *wire)
 {
 	static const uint32_t nonsense[] = { BERTHDV_NO_TOKEN, 16, 17, 1U << 31, 1000000 };
-	struct area_bench *b = bench(wire, VT_HEAP, 16, AREA_CHUNK);
+	struct area_bench *b = area_bench_new(wire, VT_HEAP, 16, AREA_CHUNK);
 	struct vt_pair *p = pair(b, VT_OPTS);
 	uint32_t mine[2], i;
 
@@ -430,7 +436,7 @@ static void tokens(const void *wire)
 
 static void reset(const void *wire)
 {
-	struct area_bench *b = bench(wire, VT_HEAP, 64, MESSAGE);
+	struct area_bench *b = area_bench_new(wire, VT_HEAP, 64, MESSAGE);
 	struct vt_opts o = VT_OPTS;
 	struct ibv_wc wc;
 	struct vt_pair *p;
@@ -544,7 +550,7 @@ static void round_of(struct area_bench *b, struct vt_pair **p, const uint32_t *q
 static void many(const void *wire)
 {
 	const uint32_t count = vt_cfg.slow > 2 ? MANY / 5 : MANY;
-	struct area_bench *b = bench(wire, VT_HEAP, ROOM * PIECES, MESSAGE);
+	struct area_bench *b = area_bench_new(wire, VT_HEAP, ROOM * PIECES, MESSAGE);
 	struct vt_pair **p = vt_zalloc(MANY * sizeof(*p));
 	uint32_t *qpn = vt_zalloc(MANY * sizeof(*qpn));
 	struct vt_opts o = VT_OPTS;
@@ -560,49 +566,6 @@ static void many(const void *wire)
 	/* More than there is room for at once. */
 	round_of(b, p, qpn, ROOM + ROOM / 4, MANY);
 	whole(b, p[0], ROOM * PIECES, MESSAGE);
-}
-
-/* ---- what is refused ---- */
-
-static void refused_area(struct ibv_mr *mr, uint32_t chunk_size, uint32_t max_message, int want, const char *what)
-{
-	struct berthdv_area *area = area_try(mr, chunk_size, max_message);
-
-	CHECK(!area, "%s was accepted", what);
-	CHECK_ERRNO(errno, want, what);
-}
-
-static void refused(const void *unused __attribute__((unused)))
-{
-	struct area_bench *b = bench(false, VT_HEAP, 16, AREA_CHUNK);
-	struct vt_buf *buf = vt_buf_new(b->db, VT_HEAP, 17 * AREA_CHUNK, VT_ACCESS_ALL);
-	struct vt_buf *read_only = vt_buf_new(b->db, VT_HEAP, 17 * AREA_CHUNK, IBV_ACCESS_REMOTE_READ);
-	struct ibv_qp_init_attr ud = { .qp_type = IBV_QPT_UD, .send_cq = b->scq, .recv_cq = b->scq, .srq = b->srq,
-				       .cap = { .max_send_wr = 1, .max_send_sge = 1 } };
-	struct ibv_srq_attr limit = { .srq_limit = 1 };
-	struct ibv_sge sge = vt_sge(b->dst, 0, 1);
-	struct ibv_recv_wr wr = { .sg_list = &sge, .num_sge = 1 }, *bad;
-
-	refused_area(b->src->mr, 4096, 4096, EINVAL, "memory that is no dma-buf");
-	refused_area(read_only->mr, 4096, 4096, EACCES, "memory that may not be written");
-	refused_area(buf->mr, 0, 4096, EINVAL, "no chunk size");
-	refused_area(buf->mr, 2048, 4096, EINVAL, "chunks smaller than a page");
-	refused_area(buf->mr, 12288, 4096, EINVAL, "a chunk size that is no power of two");
-	refused_area(buf->mr, 4096, 0, EINVAL, "no message size");
-	refused_area(buf->mr, 4096, 257 * 4096, EINVAL, "messages of too many chunks");
-	refused_area(buf->mr, 4096, 17 * 4096, EINVAL, "messages longer than the area");
-	refused_area(buf->mr, 1U << 31, 4096, EINVAL, "chunks larger than the region");
-	refused_area(b->dst->mr, 4096, 4096, EBUSY, "memory of another area");
-	CHECK(!srq_try(vt_pd_new(b->db), b->area), "an SRQ of another domain was accepted");
-	CHECK_ERRNO(errno, EINVAL, "an SRQ of another domain");
-	CHECK(!ibv_create_qp(b->db->pd, &ud), "a UD QP on an SRQ with an area was accepted");
-	CHECK_ERRNO(errno, EINVAL, "a UD QP on an SRQ with an area");
-	CHECK_ERRNO(berthdv_destroy_area(b->area), EBUSY, "an area that an SRQ uses");
-	CHECK_ERRNO(ibv_modify_srq(b->srq, &limit, IBV_SRQ_LIMIT), EINVAL, "a limit of an SRQ with an area");
-	CHECK_ERRNO(ibv_post_srq_recv(b->srq, &wr, &bad), ENOMEM, "a receive to an SRQ with an area");
-	/* What was refused has booked nothing. */
-	berthdv_destroy_area(area_try(buf->mr, 4096, 4096));
-	area_new(buf, 8192, 65536);
 }
 
 static void add(const char *name, vt_fn fn, unsigned int seconds)
@@ -641,7 +604,7 @@ static void add_cases(void)
 	add("reset", reset, 60);
 	vt_add("area/killed", killed, NULL, 60);
 	add("many", many, 120);
-	vt_add("area/refused", refused, NULL, 0);
+	area_add_refused();
 	area_add_stream();
 }
 

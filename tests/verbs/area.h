@@ -20,6 +20,13 @@ struct area_bench {
 	uint32_t tokens;
 };
 
+/** area_bench_new() - An SRQ on an area of so many chunks; the wire: of --peer. */
+struct area_bench *area_bench_new(bool wire, enum vt_mem mem, uint32_t chunks, uint32_t max_message);
+
+/* As the functions of berthdv.h: NULL and errno when refused. */
+struct berthdv_area *area_try(struct ibv_mr *mr, uint32_t chunk_size, uint32_t max_message);
+struct ibv_srq *area_srq_try(struct ibv_pd *pd, struct berthdv_area *area);
+
 /** area_new() - An area over a buffer; fails the case when it is refused. */
 struct berthdv_area *area_new(struct vt_buf *buf, uint32_t chunk_size, uint32_t max_message);
 
@@ -29,6 +36,7 @@ void area_pieces(struct area_bench *b, uint32_t token, uint32_t length, uint64_t
 /** area_return() - Return all tokens that are held, in another order. */
 void area_return(struct area_bench *b);
 
+void area_add_refused(void);
 void area_add_stream(void);
 
 #endif
