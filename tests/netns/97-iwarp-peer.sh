@@ -35,16 +35,27 @@ done
 for answer in nothing garbage request half length private markers reject; do
 	ip netns exec ta timeout 100 python3 "$peer" answer $four $port $answer & server=$!
 	wait_for ip netns exec ta bash -c "[[ \$(ss -Hltn 'sport = :$port') ]]"
-	if ip netns exec tb timeout $((30 * ${BERTH_SLOW:-1})) rping -c -a $four -p $port -C 1 >/dev/null 2>&1; then
+	if out=$(ip netns exec tb timeout $((30 * ${BERTH_SLOW:-1})) rping -c -a $four -p $port -C 1 2>&1); then
 		fail "iwarp/peer/answer/$answer" "rping took it for a connection"
 	elif [[ $? -eq 124 ]]; then
-		fail "iwarp/peer/answer/$answer" "rping waits for ever"
+		fail "iwarp/peer/answer/$answer" "rping waits for ever: ${out//$'\n'/; }"
 	else
 		pass "iwarp/peer/answer/$answer"
 	fi
 	kill $server 2>/dev/null
 	wait $server 2>/dev/null
 done
+# ---- all ports but one had a connection to that server just now ----
+ports() { ip netns exec tb sysctl -qw net.ipv4.ip_local_port_range="$1"; }
+before_ports=$(ip netns exec tb sysctl -n net.ipv4.ip_local_port_range)
+ip netns exec ta python3 "$peer" serve $four $port & server=$!
+wait_for ip netns exec ta bash -c "[[ \$(ss -Hltn 'sport = :$port') ]]"
+ip netns exec tb python3 "$peer" leave $four $port 50000 50006 || fail iwarp/peer/used_ports "no connections"
+kill $server 2>/dev/null
+wait $server 2>/dev/null
+ports "50000 50007"
+cm_pair iwarp/peer/used_ports rping -s -a $four -p $port -C 3 -V -- rping -c -a $four -p $port -C 3 -V
+ports "$before_ports"
 same_census iwarp/peer/left_behind "$before" iw0 iw1
 cm_pair iwarp/peer/works_afterwards rping -s -a $four -C 3 -V -- rping -c -a $four -C 3 -V
 exit $failed

@@ -7,6 +7,8 @@
     iwarp_peer.py first ADDRESS PORT SLOW KIND   calls a server that sends first; KIND: plain (nothing is said of who
                                              does), or heard (we offer to, RFC 6581)
     iwarp_peer.py answer ADDRESS PORT CASE   is called once, and answers badly
+    iwarp_peer.py leave ADDRESS PORT FIRST LAST   connects from each of those ports to a server of any kind (which it
+                                             is itself with: serve ADDRESS PORT) and leaves it in TIME_WAIT
 
 Lines of PASS and FAIL; exit status 1 when one failed.
 """
@@ -299,8 +301,36 @@ def answer(address, port, name):
         pass
 
 
+def leave(address, port, first, last):
+    """As programs do that let the kernel choose the port: without SO_REUSEADDR nobody else may bind it meanwhile."""
+    for source in range(first, last + 1):
+        sock = socket.socket()
+        sock.bind(('', source))
+        sock.connect((address, port))
+        # Who closes first waits.
+        sock.shutdown(socket.SHUT_WR)
+        while sock.recv(4096):
+            pass
+        sock.close()
+
+
+def serve(address, port):
+    server = socket.create_server((address, port))
+    while True:
+        sock, _ = server.accept()
+        while sock.recv(4096):
+            pass
+        sock.close()
+
+
 def main():
-    what, address, port, last = *sys.argv[1:3], int(sys.argv[3]), sys.argv[4]
+    what, address, port = *sys.argv[1:3], int(sys.argv[3])
+    if what == 'serve':
+        serve(address, port)
+    if what == 'leave':
+        leave(address, port, int(sys.argv[4]), int(sys.argv[5]))
+        return True
+    last = sys.argv[4]
     if what == 'answer':
         answer(address, port, last)
         return True

@@ -174,23 +174,22 @@ static int call_peer(struct socket *sock, const struct iw_cm_id *cm_id)
 	return err == -EINPROGRESS ? 0 : err;
 }
 
-static struct socket *connect_socket(const struct berth_qp *qp, struct iw_cm_id *cm_id)
+static struct socket *connect_from(const struct berth_qp *qp, const struct iw_cm_id *cm_id,
+				   struct sockaddr_storage *local)
 {
-	struct sockaddr_storage local = cm_id->m_local_addr;
 	struct socket *sock;
 	int err;
 
-	if (local.ss_family != cm_id->m_remote_addr.ss_family ||
-	    (local.ss_family != AF_INET && local.ss_family != AF_INET6))
-		return ERR_PTR(-EAFNOSUPPORT);
-	err = sock_create_kern(berth_netns_net(qp->dev->netns), local.ss_family, SOCK_STREAM, IPPROTO_TCP,
+	err = sock_create_kern(berth_netns_net(qp->dev->netns), local->ss_family, SOCK_STREAM, IPPROTO_TCP,
 			       &sock);
 	if (err)
 		return ERR_PTR(err);
 	sock_set_reuseaddr(sock->sk);
-	if (cm_id->tos_set && local.ss_family == AF_INET)
+	/* Without a port: the one that is chosen when it connects need only be new to that peer. */
+	inet_set_bit(BIND_ADDRESS_NO_PORT, sock->sk);
+	if (cm_id->tos_set && local->ss_family == AF_INET)
 		ip_sock_set_tos(sock->sk, cm_id->tos);
-	err = kernel_bind(sock, (struct sockaddr *)&local, sockaddr_len(&local));
+	err = kernel_bind(sock, (struct sockaddr *)local, sockaddr_len(local));
 	if (!err)
 		err = call_peer(sock, cm_id);
 	if (err) {
@@ -198,6 +197,26 @@ static struct socket *connect_socket(const struct berth_qp *qp, struct iw_cm_id 
 		return ERR_PTR(err);
 	}
 	return sock;
+}
+
+/*
+ * The manager chooses a port that is new among its own; a socket may have it, or a connection to the same peer that
+ * has just ended. Then another one does: the manager tells the consumer its own (its addresses are mapped ones).
+ */
+static struct socket *connect_socket(const struct berth_qp *qp, const struct iw_cm_id *cm_id)
+{
+	struct sockaddr_storage local = cm_id->m_local_addr;
+	struct socket *sock;
+
+	if (local.ss_family != cm_id->m_remote_addr.ss_family ||
+	    (local.ss_family != AF_INET && local.ss_family != AF_INET6))
+		return ERR_PTR(-EAFNOSUPPORT);
+	sock = connect_from(qp, cm_id, &local);
+	if (sock != ERR_PTR(-EADDRNOTAVAIL) && sock != ERR_PTR(-EADDRINUSE))
+		return sock;
+	/* The port is at the same place in both families. */
+	((struct sockaddr_in *)&local)->sin_port = 0;
+	return connect_from(qp, cm_id, &local);
 }
 
 static int begin(struct berth_qp *qp, struct iw_cm_id *cm_id, const struct iw_cm_conn_param *param)
