@@ -199,10 +199,18 @@ static int map_all(struct nic_bound *bound, const struct berth_run *run, u32 run
 
 /* ---- coming and going ---- */
 
+/*
+ * The page_pool would keep them in its ring until it is destroyed and then return them to the core's allocator in one go,
+ * which walks over the pieces of the buffer twice for each: with a ring of one they go there from here. Without memory for that
+ * ring it takes its time in one go.
+ */
 static void give_all_back(struct nic_bound *bound)
 {
-	while (bound->free)
+	ptr_ring_resize(&bound->pool->ring, 1, GFP_KERNEL, NULL);
+	while (bound->free) {
 		page_pool_put_full_netmem(bound->pool, bound->stack[--bound->free], false);
+		cond_resched();
+	}
 }
 
 /* Nobody else knows it. */
