@@ -73,7 +73,11 @@ if ip netns exec tb timeout 3 python3 "$devmem" send $six $PORT 1 2>/dev/null; t
 else
 	pass nic/rule/dropped
 fi
-ip netns exec ta ethtool -N nic0 delete 0
+check nic/rule/off ip netns exec ta ethtool -K nic0 ntuple off
+says nic/rule/off/gone 'Total 0 rules' ip netns exec ta ethtool -n nic0
+says nic/rule/off/refused 'Cannot insert.*not supported' ip netns exec ta ethtool -N nic0 flow-type tcp6 dst-port $PORT queue 1
+check nic/rule/on ip netns exec ta ethtool -K nic0 ntuple on
+transfer nic/rule/off/data ta $six tb 100000
 ip netns exec ta ethtool -X nic0 default
 
 # ---- settings under traffic ----
