@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 # shellcheck shell=bash
 # ncdevmem, the kernel's own program for devmem TCP, from linux-source-6.12 as it is: what it includes is generated there
-# (ynl, of the netdev family) or newer than the headers that are installed. Sourced, after kernel_get. Left in build/ncdevmem.
+# (ynl, of the netdev family) or newer than the headers that are installed. Sourced, after kernel_get. Left in build/ncdevmem,
+# under a key of what it is made of.
 
 ncdevmem_sources() {
-	local deb tar
-	deb=$(download linux-source-6.12) || exit 1
-	unpack "$deb" deb
+	local tar
+	unpack "$1" deb
 	tar=$(find deb/usr/src -name 'linux-source-*.tar.xz')
 	# The generator looks for MAINTAINERS to know where the tree begins.
 	tar -xf "$tar" --strip-components=1 --wildcards '*/MAINTAINERS' '*/Documentation/netlink' '*/tools/net/ynl' \
@@ -31,13 +31,16 @@ ncdevmem_compile() {
 }
 
 ncdevmem_make() {
-	local dst=$1
-	[[ ! -e $dst/ncdevmem || $TOP/tests/netns/nic/udmabuf_bar.c -nt $dst/ncdevmem ]] || return 0
+	local dst=$1 deb key
+	deb=$(download linux-source-6.12) || exit 1
+	key=$(cat <(echo "${deb##*/}") "$VMDIR/ncdevmem.sh" "$TOP/tests/netns/nic/udmabuf_bar.c" | sha256sum)
+	[[ "$key" != "$(cat "$dst/.built" 2>/dev/null)" ]] || return 0
 	rm -rf "$dst"
 	mkdir -p "$dst"
 	say "building ncdevmem"
-	(cd "$dst" && ncdevmem_sources) || exit 1
+	(cd "$dst" && ncdevmem_sources "$deb") || exit 1
 	logged "$BUILD/ncdevmem.log" "building ncdevmem" bash -euc "cd '$dst'; TOP='$TOP'; $(declare -f ncdevmem_compile); ncdevmem_compile"
+	echo "$key" >"$dst/.built"
 }
 
 ncdevmem_get() {

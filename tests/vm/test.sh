@@ -135,7 +135,7 @@ vm_scripts() {
 		[[ -e $s ]] || continue
 		s=${s##*/}
 		# What it runs is built from the kernel's sources, a long download.
-		[[ $s != *-ncdevmem.sh || ${#names[@]} -gt 0 ]] || continue
+		[[ $s != *-ncdevmem.sh || -n $list || ${names[*]} == *ncdevmem* ]] || continue
 		! wanted "vm/${s%.sh}" || printf '%s\n' "$TOP/tests/netns/$s"
 	done
 }
