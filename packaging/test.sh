@@ -72,11 +72,13 @@ clean_root() {
 	debootstrap --variant=minbase bookworm "$ROOT" ${mirror:+"$mirror"}
 	debian_sources >"$ROOT/etc/apt/sources.list"
 	cp /etc/apt/apt.conf.d/*proxy* "$ROOT/etc/apt/apt.conf.d/" 2>/dev/null || true
-	cp "$DEPS"/linux-{image,headers,kbuild}-*.deb "$ROOT/var/cache/apt/archives/"
-	in_root apt-get -q update
-	in_root apt-get -q -y install --no-install-recommends dkms gcc make libc6-dev "linux-headers-$KVER" \
-		ibverbs-utils libibverbs1 perftest iproute2 kmod procps
+	mkdir "$ROOT/kernel"
+	cp "$DEPS"/linux-{image,headers}-"${KVER}"_*.deb "$DEPS"/linux-{headers,kbuild}-"${KVER%-*}"[-_]*.deb "$ROOT/kernel/"
+	in_root apt-get -q -o Acquire::Retries=3 -o APT::Update::Error-Mode=any update
+	in_root bash -c 'apt-get -q -y -o Acquire::Retries=3 install --no-install-recommends dkms gcc make libc6-dev \
+		ibverbs-utils libibverbs1 perftest iproute2 kmod procps /kernel/*.deb'
 	in_root apt-get clean
+	rm -r "$ROOT/kernel"
 	tar -cf "$base.new" -C "$ROOT" .
 	mv "$base.new" "$base"
 }
@@ -105,9 +107,14 @@ purge_packages() {
 }
 
 step() {
-	local name=$1 start=$SECONDS
+	local name=$1 start=$SECONDS status
 	shift
-	if ("$@") >>"$LOG" 2>&1; then
+	# As the condition of an if, a function would go on after a command that failed.
+	set +e
+	(set -e; "$@") >>"$LOG" 2>&1
+	status=$?
+	set -e
+	if [[ $status -eq 0 ]]; then
 		report "PASS package/$name ($((SECONDS - start)) s)"
 	else
 		tail -n 40 "$LOG"
