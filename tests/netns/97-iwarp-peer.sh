@@ -50,10 +50,10 @@ ports() { ip netns exec tb sysctl -qw net.ipv4.ip_local_port_range="$1"; }
 before_ports=$(ip netns exec tb sysctl -n net.ipv4.ip_local_port_range)
 ip netns exec ta python3 "$peer" serve $four $port & server=$!
 wait_for ip netns exec ta bash -c "[[ \$(ss -Hltn 'sport = :$port') ]]"
-ip netns exec tb python3 "$peer" leave $four $port 50000 50006 || fail iwarp/peer/used_ports "no connections"
+ip netns exec tb python3 "$peer" leave $four $port 20000 20006 || fail iwarp/peer/used_ports "no connections"
 kill $server 2>/dev/null
 wait $server 2>/dev/null
-ports "50000 50007"
+ports "20000 20007"
 cm_pair iwarp/peer/used_ports rping -s -a $four -p $port -C 3 -V -- rping -c -a $four -p $port -C 3 -V
 ports "$before_ports"
 same_census iwarp/peer/left_behind "$before" iw0 iw1
