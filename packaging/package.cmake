@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
-# The .deb packages, one a component: provider (the libibverbs driver and libberth), perftest (launchers and shim),
+# The .deb packages, one a component: provider (the libibverbs driver and libberth), perftest (launchers, shim, benchmark),
 # dkms (the kernel sources, built on the target). Included from the top after every install() was said.
 # Each has in packaging/COMPONENT what dpkg runs or needs to know.
 
@@ -49,7 +49,7 @@ set(CPACK_COMPONENT_PERFTEST_DESCRIPTION "perftest with --use_dmabuf
  Launchers named like perftest's tools, and a library to preload that puts a verbs program's buffers into a dma-buf.")
 set(CPACK_DEBIAN_PERFTEST_PACKAGE_NAME berth-perftest)
 set(CPACK_DEBIAN_PERFTEST_PACKAGE_SECTION net)
-set(CPACK_DEBIAN_PERFTEST_PACKAGE_DEPENDS "libc6, libibverbs1, perftest")
+set(CPACK_DEBIAN_PERFTEST_PACKAGE_DEPENDS "libc6, libibverbs1, perftest, berth-provider")
 
 set(CPACK_COMPONENT_DKMS_DESCRIPTION "kernel modules of berth, built by DKMS
  A software RDMA device whose memory regions can be dma-bufs.")
