@@ -48,10 +48,11 @@ static int dial(const struct landing_options *opt)
 	return -err;
 }
 
+/* No packet has bytes of two writes: whether one has would depend on who runs when, and runs would differ. */
 static int write_all(int sock, const uint8_t *data, size_t length)
 {
 	while (length) {
-		ssize_t n = send(sock, data, length, MSG_NOSIGNAL);
+		ssize_t n = send(sock, data, length, MSG_NOSIGNAL | MSG_EOR);
 
 		if (n < 0 && errno == EINTR)
 			continue;
