@@ -7,7 +7,8 @@
 #
 # Peers, each with client and server on one device: berth (host memory) and berth-heap on berth0
 # in netns a; rxe on a veth of its own in the first namespace, with the same MTU, and so siw. Between the
-# namespaces b and a: berth-tcp, iperf3, and berth-iw on a veth of its own. Rounds go around all peers, so
+# namespaces b and a: berth-tcp, iperf3, and berth-iw on a veth of its own. Rows landing-*: from b to a berth_nic in a
+# on a veth of its own; their peers are exporters of dma-bufs. Rounds go around all peers, so
 # that no peer has a warmer machine than another.
 set -uo pipefail
 # shellcheck source=perf/guest.sh
@@ -51,6 +52,53 @@ setup_iw() {
 	ip netns exec a rdma link add iw0 type berth_iw netdev iwa && ip netns exec b rdma link add iw1 type berth_iw netdev iwb
 }
 
+# What is for the port PERF_PORT is for queue 3 alone.
+setup_landing() {
+	[[ ! -e /sys/module/berth_nic ]] || return 0
+	modprobe berth_nic || return 1
+	[[ -e /dev/berth_bar ]] || modprobe berth_bar_exporter || return 1
+	ip link add lna netns a type veth peer name lnb netns b || return 1
+	ip -n a link set lna mtu 4200 up
+	ip -n b link set lnb mtu 4200 up
+	ip -n b addr add 10.81.0.2/24 dev lnb
+	ip -n a link add link lna name nic0 type berth_nic || return 1
+	ip -n a link set nic0 up
+	ip -n a addr add 10.81.0.1/24 dev nic0
+	ip netns exec a ethtool -X nic0 equal 2 >/dev/null &&
+		ip netns exec a ethtool -N nic0 flow-type tcp4 dst-ip 10.81.0.1 dst-port $PERF_PORT queue 3 >/dev/null
+}
+
+# landing ROW SIZE ITERATIONS EXPORTER: the receiver's time, in which the sender works, too.
+landing() {
+	local row=$1 size=$2 iterations=$3 peer=$4 server src=0 crc=0 why handed=0 how=(--mode=stream "--use_dmabuf=$4")
+	case $row in
+	landing-devmem)		how=(--mode=devmem "--use_dmabuf=$peer" --netdev=nic0 --queue=3) handed=1 ;;
+	landing-handed-over)	how+=(--netdev=nic0 --queue=3) handed=1 ;;
+	landing-socket)		how=(--mode=socket) peer=host ;;
+	esac
+	ip netns exec a timeout -k 2 $LIMIT berth_landing_bw -p $PERF_PORT -s "$size" -n "$iterations" "${how[@]}" \
+		>"$PERF_DIR/server.txt" 2>&1 </dev/null &
+	server=$!
+	if perf_listening $PERF_PORT $server; then
+		ip netns exec b timeout -k 2 $LIMIT berth_landing_bw -p $PERF_PORT -s "$size" -n "$iterations" 10.81.0.1 \
+			>"$PERF_DIR/client.txt" 2>&1 </dev/null || crc=$?
+		[[ $crc -eq 0 ]] || kill $server 2>/dev/null
+	fi
+	wait $server || src=$?
+	if [[ $src -ne 0 || $crc -ne 0 ]]; then
+		why=$(perf_last "$PERF_DIR/server.txt")
+		printf 'FAILED\t%s\t%s\t%s\n' "$row" "$peer" "${why:-$(perf_last "$PERF_DIR/client.txt")}"
+		return
+	fi
+	# Figures of what did not land as the row says are none.
+	tail -n 1 "$PERF_DIR/server.txt" | awk -v row="$row" -v peer="$peer" -v handed=$handed '
+		handed ? $4 < 0.99 * ($4 + $5) : $4 > 0 {
+			printf "FAILED\t%s\t%s\t%.0f bytes were handed over, %.0f copied\n", row, peer, $4, $5
+			next
+		}
+		{ printf "SAMPLE\t%s\t%s\t%s\t%.0f\n", row, peer, $3, $3 * 1048576 / $1 }'
+}
+
 # A plain socket: as many bytes, in writes of as many.
 iperf() {
 	local row=$1 size=$2 iterations=$3 server
@@ -76,6 +124,7 @@ sample() {
 	local where=(a berth0 10.77.0.1 a berth0)
 	local arguments=(-s "$size" -n "$iterations" -m 4096)
 	PERF_SERVER_ARGS=() PERF_CLIENT_ARGS=() PERF_SERVER=(env) PERF_CLIENT=(env)
+	[[ $row != landing-* ]] || { landing "$row" "$size" "$iterations" "$peer"; return; }
 	[[ $row != *send* ]] || tool=ib_send_bw
 	case $peer in
 	iperf3)		iperf "$row" "$size" "$iterations"; return ;;
@@ -143,6 +192,7 @@ for peer in "${peers[@]}"; do
 	rxe)		setup_rxe ;;
 	siw)		setup_siw ;;
 	berth-iw)	setup_iw ;;
+	heap|udmabuf|bar) setup_landing ;;
 	esac || { printf 'FAILED\tsetup\t%s\tno such device\n' "$peer"; exit 1; }
 done
 if [[ $rounds == --profile ]]; then
@@ -155,6 +205,8 @@ for row in "$@"; do
 		[[ $name != busy ]] || { busy; continue; }
 		for peer in "${peers[@]}"; do
 			sample "$name" "$peer" "$size" "$iterations" "$list"
+			# Host memory is from nobody.
+			[[ $name != landing-socket ]] || break
 		done
 	done
 done

@@ -20,9 +20,22 @@ FLOORS = [
 ]
 
 
+# Guest time is instructions, a nanosecond each.
+INSTRUCTIONS = "instr/KiB"
+
+
 def unit_of(row):
-    """Small messages are about messages, large ones about bytes."""
+    """Small messages are about messages, large ones about bytes; landing rows about what a byte costs."""
+    if row.startswith("landing-"):
+        return INSTRUCTIONS
     return "MB/s" if row.endswith(("k", "m")) else "messages/s"
+
+
+def value_of(row, megabytes, messages):
+    """The figure of a run, in the row's unit."""
+    if unit_of(row) == INSTRUCTIONS:
+        return 1e9 / (megabytes * 1024)
+    return megabytes if unit_of(row) == "MB/s" else messages
 
 
 def read_samples(path):
@@ -33,8 +46,7 @@ def read_samples(path):
             fields = line.rstrip("\n").split("\t")
             if fields[0] == "SAMPLE" and len(fields) == 5:
                 _, row, peer, megabytes, messages = fields
-                value = float(megabytes) if unit_of(row) == "MB/s" else float(messages)
-                values.setdefault((row, peer), []).append(value)
+                values.setdefault((row, peer), []).append(value_of(row, float(megabytes), float(messages)))
             elif fields[0] == "FAILED":
                 failures.append(" ".join(fields[1:]))
     return values, failures
@@ -59,12 +71,12 @@ def judge(values):
 
 def print_table(values):
     """One line a row and peer: median, spread, and the factor over rxe."""
-    print(f"{'row':<16}{'peer':<15}{'median':>12} {'unit':<12}{'lowest':>11}{'highest':>11}{'over rxe':>10}")
+    print(f"{'row':<20}{'peer':<15}{'median':>12} {'unit':<12}{'lowest':>11}{'highest':>11}{'over rxe':>10}")
     for (row, peer), samples in values.items():
         rxe = values.get((row, "rxe"))
         over = f"{statistics.median(samples) / statistics.median(rxe):.2f}" if rxe else "-"
-        digits = 1 if unit_of(row) == "MB/s" else 0
-        print(f"{row:<16}{peer:<15}{statistics.median(samples):>12.{digits}f} {unit_of(row):<12}"
+        digits = 0 if unit_of(row) == "messages/s" else 1
+        print(f"{row:<20}{peer:<15}{statistics.median(samples):>12.{digits}f} {unit_of(row):<12}"
               f"{min(samples):>11.{digits}f}{max(samples):>11.{digits}f}{over:>10}")
 
 

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 # ./run bench: RC write through berth, host memory and dma-buf, beside rxe, in one VM; TCP-offload QPs beside siw
-# and a plain TCP socket. The VM counts instructions (guest time is instructions executed, one
-# processor), so figures repeat and tell the cost per byte and per message. Table on stdout, JSON beside
-# it, and a plot when gnuplot is here.
+# and a plain TCP socket; how bytes land that come by a receive queue of berth_nic. The VM counts instructions
+# (guest time is instructions executed, one processor), so figures repeat and tell the cost per byte and per
+# message. Table on stdout, JSON beside it, and a plot when gnuplot is here.
 set -euo pipefail
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../tests/vm/lib.sh"
@@ -12,6 +12,9 @@ set -euo pipefail
 ROWS=(write-64k:65536:400:1 write-8:8:4000:1 write-8-list16:8:8000:16 busy:64:40000:4)
 # The same over TCP, on request.
 TCP_ROWS=(tcp-write-64k:65536:1000:1 tcp-write-1m:1048576:100:1 tcp-send-64k:65536:1000:1 tcp-send-1m:1048576:100:1)
+# Ways of landing what comes by berth_nic (berth_landing_bw), on request.
+LANDING_ROWS=(landing-devmem:65536:4000:1 landing-handed-over:65536:4000:1 landing-copy:65536:4000:1
+	landing-socket:65536:4000:1)
 
 usage() {
 	cat <<EOT
@@ -23,17 +26,22 @@ MTU 4096, in a VM that counts instructions: figures compare costs, they are no s
 On request, tcp for all of them: ${TCP_ROWS[*]%%:*}. Between network namespaces: TCP-offload
 QPs (berth-tcp), a link of type berth_iw (berth-iw), iperf3 with writes of the same size; siw on one device,
 because two of its listeners cannot share a kernel.
+On request, landing for all of them: ${LANDING_ROWS[*]%%:*}.
+Instructions per KiB of a TCP connection whose bytes come by a receive queue of berth_nic: the kernel's devmem TCP, a
+stream QP with its area on the queue's memory, one with its area elsewhere, a plain socket read into host memory.
 
   --check       exit with 1 unless every floor is held
   --rounds N    runs of each row on each peer; the median counts (3)
   --peers LIST  of berth, berth-heap, rxe (berth,berth-heap,rxe); busy is about berth alone;
-                with tcp rows of berth-tcp, berth-iw, siw, iperf3 (all)
+                with tcp rows of berth-tcp, berth-iw, siw, iperf3 (all); with landing rows the exporter of the
+                dma-buf: heap, udmabuf, bar (heap)
   --profile     instead: where the instructions of a message of one row go, by function, on one peer that
                 uses verbs (the first)
 
 Floors: berth over rxe 5 x at 64 KiB and 3 x in messages of 8 bytes; a dma-buf of the heap within 10 % of
 host memory at 64 KiB; 1,000 busy QPs within 10 % of the messages of one. Over TCP at 64 KiB, writes: 3 x siw and 0.9 of the
-plain socket. The table goes to stdout, all samples to build/bench/first-light.json, with tcp rows to build/bench/tcp.json.
+plain socket. The table goes to stdout, all samples to build/bench/first-light.json, with tcp rows to build/bench/tcp.json,
+with landing rows to build/bench/landing.json.
 EOT
 }
 
@@ -55,11 +63,14 @@ while [[ $# -gt 0 ]]; do
 done
 [[ $rounds =~ ^[1-9][0-9]?$ ]] || bad_usage "bench: --rounds wants a number from 1 to 99, not '$rounds'"
 
-# Either kind of rows, as they have different peers.
+# One kind of rows, as they have different peers.
 known=(berth berth-heap rxe) table=("${ROWS[@]}") name=first-light siw=()
 if [[ ${names[0]:-} == tcp* ]]; then
 	known=(berth-tcp berth-iw siw iperf3) table=("${TCP_ROWS[@]}") name=tcp
 	[[ ${names[*]} != tcp ]] || names=()
+elif [[ ${names[0]:-} == landing* ]]; then
+	known=(heap udmabuf bar) table=("${LANDING_ROWS[@]}") name=landing peers=${peers:-heap}
+	[[ ${names[*]} != landing ]] || names=()
 fi
 peers=${peers:-$(IFS=,; echo "${known[*]}")}
 for peer in ${peers//,/ }; do
@@ -77,7 +88,7 @@ done
 profile_main() {
 	local out=$BUILD/bench/profile fields
 	[[ ${#rows[@]} -eq 1 && -n ${names[*]:-} ]] || bad_usage "bench: --profile wants the name of one row"
-	[[ $peers != iperf3 && ${rows[0]} != busy:* ]] || bad_usage "bench: --profile counts messages of perftest's: not busy, not iperf3"
+	[[ $peers != iperf3 && ${rows[0]} != busy:* ]] || bad_usage "bench: --profile counts messages: not busy, not iperf3"
 	IFS=: read -ra fields <<<"${rows[0]}"
 	need gcc libc6-dev
 	rm -rf "$out"
