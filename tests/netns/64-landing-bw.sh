@@ -19,7 +19,7 @@ veth=10.78.0.1 nic=10.79.0.1 queue=3
 	{ fail landing/setup "ethtool refuses"; exit 1; }
 before=$(census berth0 berth1)
 
-listening() { [[ $(<"/proc/$1/net/tcp6") == *:$(printf %04X $PORT)\ *\ 0A\ * ]] || ! kill -0 "$1"; } 2>/dev/null
+listening() { [[ $(<"/proc/$1/net/tcp6") == *:$(printf %04X "$PORT")\ *\ 0A\ * ]] || ! kill -0 "$1"; } 2>/dev/null
 
 # receiver OPTIONS...: in the background, until it listens; its PID is in $pid.
 receiver() {
@@ -85,6 +85,8 @@ devmem() {
 # A stream QP on memory that the queue is bound to: nothing is copied.
 handed_over() {
 	local memory
+	[[ -e /sys/class/infiniband/berth0/ports/1/hw_counters/rx_handed_over_bytes ]] ||
+		{ skip landing/nic/handed_over "this kernel hands nothing over"; return; }
 	for memory in heap udmabuf bar; do
 		landed landing/nic/handed_over/$memory $nic $((50 * 65536)) --netdev=nic0 --queue=$queue --use_dmabuf=$memory
 	done
@@ -106,6 +108,7 @@ refusals() {
 
 copied
 devmem
+handed_over
 refusals
 same_census landing/left_behind "$before" berth0 berth1
 exit $failed
