@@ -7,6 +7,7 @@
  * Process context, see netmem_test.h. A pool that outlives its case is protected by the lock over
  * cases.
  */
+#include <linux/delay.h>
 #include <linux/dma-resv.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
@@ -487,8 +488,13 @@ void test_churn_start(struct nt *t)
 
 void test_churn_stop(struct nt *t)
 {
+	int i;
+
 	if (!CHECK(t, churn.runs, "does not run"))
 		return;
+	/* On a busy machine they may hardly have had their turn yet. */
+	for (i = 0; i < 1000 && atomic_read(&churn.good) <= CHURNERS; i++)
+		msleep(10);
 	churn_end();
 	CHECK(t, !churn.last_error, "booking: %d", churn.last_error);
 	CHECK(t, atomic_read(&churn.good) > CHURNERS, "%d bookings", atomic_read(&churn.good));
