@@ -54,6 +54,7 @@ static struct berth_area *area_alloc(struct device *dev, struct dma_buf *dmabuf,
 	INIT_LIST_HEAD(&area->listeners);
 	INIT_LIST_HEAD(&area->bookings);
 	INIT_LIST_HEAD(&area->pools);
+	INIT_LIST_HEAD(&area->leases);
 	spin_lock_init(&area->pools_lock);
 	INIT_DELAYED_WORK(&area->work, area_work);
 	return area;

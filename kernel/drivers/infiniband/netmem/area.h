@@ -53,7 +53,8 @@ struct seq_file;
  * @listen_lock: see above.
  * @listeners: under listen_lock.
  * @pools: chunk pools, for the accounts in debugfs; under pools_lock.
- * @pools_lock: protects @pools; a leaf lock.
+ * @leases: as @pools.
+ * @pools_lock: protects @pools and @leases; a leaf lock.
  */
 struct berth_area {
 	struct berth_window window;
@@ -83,6 +84,7 @@ struct berth_area {
 	struct list_head listeners;
 
 	struct list_head pools;
+	struct list_head leases;
 	spinlock_t pools_lock;
 };
 

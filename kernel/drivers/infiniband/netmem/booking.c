@@ -26,12 +26,14 @@
 
 #include "area.h"
 #include "booking.h"
+#include "lease.h"
 
 /**
  * struct claimed_run - one run of a claim
  * @rb: in the tree of all.
  * @first: first address.
  * @last: last address; a run may end with the last there is.
+ * @claim: whose it is.
  * @subtree_last: the tree's.
  */
 struct claimed_run {
@@ -39,9 +41,11 @@ struct claimed_run {
 	u64 first;
 	u64 last;
 	u64 subtree_last;
+	struct berth_claim *claim;
 };
 
 struct berth_claim {
+	struct berth_source *source;	/* whose chunks may be leased, or NULL; book_lock */
 	u32 count;
 	struct claimed_run run[];
 };
@@ -94,6 +98,7 @@ static int fill(struct berth_claim *claim, const struct berth_run *run)
 
 	for (i = 0; i < claim->count; i++) {
 		claim->run[i].first = run[i].first;
+		claim->run[i].claim = claim;
 		if (!run[i].length ||
 		    check_add_overflow(run[i].first, run[i].length - 1, &claim->run[i].last))
 			return -EINVAL;
@@ -109,6 +114,7 @@ struct berth_claim *berth_claim_runs(const struct berth_run *run, u32 count)
 	claim = kvmalloc(struct_size(claim, run, count), GFP_KERNEL_ACCOUNT);
 	if (!claim)
 		return ERR_PTR(-ENOMEM);
+	claim->source = NULL;
 	claim->count = count;
 	err = fill(claim, run);
 	if (!err) {
@@ -134,6 +140,64 @@ void berth_claim_drop(struct berth_claim *claim)
 	kvfree(claim);
 }
 EXPORT_SYMBOL_GPL(berth_claim_drop);
+
+/*
+ * ---- sources ----
+ */
+
+void berth_source_offer(struct berth_claim *claim, struct berth_source *source, const struct berth_source_ops *ops,
+			u32 total)
+{
+	source->ops = ops;
+	source->total = total;
+	spin_lock_init(&source->lock);
+	INIT_LIST_HEAD(&source->leases);
+	mutex_lock(&book_lock);
+	claim->source = source;
+	mutex_unlock(&book_lock);
+}
+EXPORT_SYMBOL_GPL(berth_source_offer);
+
+/* The claim that has all of a run; NULL: there is not one that has. */
+static struct berth_claim *claim_of(const struct berth_run *run)
+{
+	const u64 last = run->first + run->length - 1;
+	struct berth_claim *claim = NULL;
+	struct claimed_run *have;
+	u64 at = run->first;
+
+	lockdep_assert_held(&book_lock);
+	for (;;) {
+		have = run_tree_iter_first(&claimed, at, at);
+		if (!have || (claim && have->claim != claim))
+			return NULL;
+		claim = have->claim;
+		if (have->last >= last)
+			return claim;
+		at = have->last + 1;
+	}
+}
+
+/* The source of all the runs, held; NULL: they have not one that they can have. */
+static struct berth_source *source_of(const struct berth_run *run, u32 count)
+{
+	struct berth_claim *claim = NULL, *next;
+	struct berth_source *source = NULL;
+	u32 i;
+
+	mutex_lock(&book_lock);
+	for (i = 0; i < count; i++) {
+		next = claim_of(&run[i]);
+		if (!next || (claim && next != claim))
+			goto unlock;
+		claim = next;
+	}
+	if (claim && claim->source && claim->source->ops->get(claim->source))
+		source = claim->source;
+unlock:
+	mutex_unlock(&book_lock);
+	return source;
+}
 
 /*
  * ---- bookings ----
@@ -199,6 +263,35 @@ static u32 find_runs(const struct berth_booking *booking, struct berth_run *run)
 		next = address + (to - from);
 	}
 	return count;
+}
+
+/**
+ * berth_source_get() - whose chunks a range of an area's memory consists of
+ * @area: mapped.
+ * @first: first byte.
+ * @length: bytes.
+ *
+ * Context: process; sleeps; reservation lock held.
+ * Return: the source, held; ERR_PTR: -EBUSY: it is not of one source, or that is ending; -ENOMEM.
+ */
+struct berth_source *berth_source_get(struct berth_area *area, u64 first, u64 length)
+{
+	const struct berth_booking range = { .area = area, .first = first, .end = first + length };
+	struct berth_source *source;
+	struct berth_run *run;
+	u32 count;
+
+	dma_resv_assert_held(area->dmabuf->resv);
+	if (area->dev != berth_netmem_device())
+		return ERR_PTR(-EBUSY);
+	count = find_runs(&range, NULL);
+	run = kvmalloc_array(count, sizeof(*run), GFP_KERNEL_ACCOUNT);
+	if (!run)
+		return ERR_PTR(-ENOMEM);
+	find_runs(&range, run);
+	source = source_of(run, count);
+	kvfree(run);
+	return source ?: ERR_PTR(-EBUSY);
 }
 
 /*

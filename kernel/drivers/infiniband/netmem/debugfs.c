@@ -6,7 +6,8 @@
  *
  * Columns: id, exporter, size and mapped bytes, device, references, system or I/O memory, state,
  * moves so far, then chunks: total, allocated, free on the stack, free in caches, allocations that
- * found none.
+ * found none; of areas that lease chunks of a NIC's binding also: leased chunks, those out with the
+ * holders, those kept free for them.
  */
 #include <linux/debugfs.h>
 #include <linux/device.h>
@@ -15,6 +16,7 @@
 #include "area.h"
 #include "chunk.h"
 #include "debugfs.h"
+#include "lease.h"
 
 static struct dentry *debugfs_root;
 
@@ -35,8 +37,10 @@ static void area_show(struct seq_file *s, struct berth_area *area)
 {
 	enum berth_window_state state = berth_window_state(&area->window);
 	struct berth_chunk_account account;
+	struct berth_lease_account lease;
 
 	berth_area_chunks_account(area, &account);
+	berth_area_leases_account(area, &lease);
 	seq_printf(s, "id=%u exporter=%s size=%llu mapped=%llu device=%s refs=%u ", area->id,
 		   area->dmabuf->exp_name, area->window.length,
 		   state == BERTH_WINDOW_READY ? area->window.length : 0, dev_name(area->dev),
@@ -44,8 +48,11 @@ static void area_show(struct seq_file *s, struct berth_area *area)
 	seq_printf(s, "memory=%s state=%s moves=%u ",
 		   berth_window_is_iomem(&area->window) ? "io" : "sys", state_name(state),
 		   READ_ONCE(area->moves));
-	seq_printf(s, "chunks=%u allocated=%u free=%u cached=%u exhausted=%llu\n", account.total,
+	seq_printf(s, "chunks=%u allocated=%u free=%u cached=%u exhausted=%llu", account.total,
 		   account.allocated, account.free, account.cached, account.exhausted);
+	if (lease.total)
+		seq_printf(s, " leased=%u out=%u kept=%u", lease.total, lease.out, lease.kept);
+	seq_putc(s, '\n');
 }
 
 static int areas_show(struct seq_file *s, void *unused)
