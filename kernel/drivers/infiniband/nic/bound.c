@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Bound device memory, see bound.h. */
+#include <linux/bsearch.h>
 #include <linux/io.h>
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -7,6 +8,7 @@
 #include <linux/xarray.h>
 #include <net/netdev_rx_queue.h>
 #include <net/page_pool/helpers.h>
+#include <berth/lease.h>
 #include <berth/netmem.h>
 #include "bound.h"
 #include "kick.h"
@@ -16,14 +18,21 @@
 /* Between two looks whether all are home. */
 #define DRAIN_PAUSE	(HZ / 20)
 
+struct place {
+	unsigned long frame;		/* DMA address >> PAGE_SHIFT */
+	netmem_ref chunk;
+};
+
 struct nic_bound {
-	struct list_head node;		/* under bounds_lock, as the next two */
+	struct list_head node;		/* under bounds_lock, as the next */
 	const void *binding;		/* the core's; compared, never followed */
-	unsigned int queues;		/* 0: the chunks are coming home */
+	atomic_t users;			/* queues and leases; 0: the chunks are coming home; from 0 on only under bounds_lock */
 	struct page_pool *pool;
 	struct delayed_work drain;
 	u32 total;			/* chunks */
 	struct berth_claim *claim;	/* of all chunks, until they are home */
+	struct berth_source source;	/* for leases */
+	struct place *place;		/* of all chunks, by frame */
 	struct xarray address;		/* DMA address >> PAGE_SHIFT to where the CPU writes it, tag 1: I/O memory */
 	void __iomem **iomem;		/* what was mapped for that */
 	u32 iomems;
@@ -75,6 +84,27 @@ static void refill(struct nic_bound *bound, u32 want)
 	}
 }
 
+/* Up to @n. */
+static u32 take_some(struct nic_bound *bound, netmem_ref *chunk, u32 n)
+{
+	spin_lock(&bound->lock);
+	if (bound->free < n)
+		refill(bound, min(bound->total, NIC_BOUND_TAKE));
+	n = min(n, bound->free);
+	bound->free -= n;
+	memcpy(chunk, &bound->stack[bound->free], n * sizeof(*chunk));
+	spin_unlock(&bound->lock);
+	return n;
+}
+
+static void give_some(struct nic_bound *bound, const netmem_ref *chunk, u32 n)
+{
+	spin_lock(&bound->lock);
+	memcpy(&bound->stack[bound->free], chunk, n * sizeof(*chunk));
+	bound->free += n;
+	spin_unlock(&bound->lock);
+}
+
 /**
  * nic_bound_take - take chunks
  * @bound: memory
@@ -85,18 +115,17 @@ static void refill(struct nic_bound *bound, u32 want)
  */
 bool nic_bound_take(struct nic_bound *bound, netmem_ref *chunk, unsigned int n)
 {
-	bool enough;
+	u32 have = take_some(bound, chunk, n);
 
-	spin_lock(&bound->lock);
-	if (bound->free < n)
-		refill(bound, min(bound->total, NIC_BOUND_TAKE));
-	enough = bound->free >= n;
-	if (enough) {
-		bound->free -= n;
-		memcpy(chunk, &bound->stack[bound->free], n * sizeof(*chunk));
-	}
-	spin_unlock(&bound->lock);
-	return enough;
+	if (likely(have == n))
+		return true;
+	/* Some may be with those that lease them, unused. */
+	berth_source_short(&bound->source);
+	have += take_some(bound, chunk + have, n - have);
+	if (have == n)
+		return true;
+	give_some(bound, chunk, have);
+	return false;
 }
 
 static void write_iomem(void __iomem *dst, struct sk_buff *skb, u32 offset, u32 len)
@@ -140,20 +169,21 @@ void nic_bound_write(struct nic_bound *bound, netmem_ref chunk, struct sk_buff *
 
 static int compare_frames(const void *a, const void *b)
 {
-	const unsigned long x = *(const unsigned long *)a, y = *(const unsigned long *)b;
+	const struct place *x = a, *y = b;
 
-	return x < y ? -1 : x > y;
+	return x->frame < y->frame ? -1 : x->frame > y->frame;
 }
 
-/* The pieces that sorted frames make up: how many, and which, if there is an array to note them in. */
-static u32 find_runs(const unsigned long *frame, u32 frames, struct berth_run *run)
+/* The pieces that the chunks make up: how many, and which, if there is an array to note them in. */
+static u32 find_runs(const struct nic_bound *bound, struct berth_run *run)
 {
+	const struct place *place = bound->place;
 	u32 i, count = 0;
 
-	for (i = 0; i < frames; i++) {
-		if (!i || frame[i] != frame[i - 1] + 1) {
+	for (i = 0; i < bound->total; i++) {
+		if (!i || place[i].frame != place[i - 1].frame + 1) {
 			if (run)
-				run[count] = (struct berth_run){ .first = (u64)frame[i] << PAGE_SHIFT };
+				run[count] = (struct berth_run){ .first = (u64)place[i].frame << PAGE_SHIFT };
 			count++;
 		}
 		if (run)
@@ -217,6 +247,7 @@ static void give_all_back(struct nic_bound *bound)
 static void destroy(struct nic_bound *bound)
 {
 	berth_claim_drop(bound->claim);
+	kvfree(bound->place);
 	give_all_back(bound);
 	page_pool_destroy(bound->pool);
 	put_device(berth_netmem_device());
@@ -236,7 +267,7 @@ static void drain_work(struct work_struct *work)
 	bool home = false;
 
 	mutex_lock(&bounds_lock);
-	if (!bound->queues) {
+	if (!atomic_read(&bound->users)) {
 		spin_lock_bh(&bound->lock);
 		refill(bound, bound->total);
 		home = bound->free == bound->total;
@@ -282,16 +313,16 @@ static int take_all(struct nic_bound *bound)
 	return bound->total ? 0 : -EBUSY;
 }
 
-static int claim_and_map(struct nic_bound *bound, const unsigned long *frame)
+static int claim_and_map(struct nic_bound *bound)
 {
-	const u32 runs = find_runs(frame, bound->total, NULL);
+	const u32 runs = find_runs(bound, NULL);
 	struct berth_run *run = kvmalloc_array(runs, sizeof(*run), GFP_KERNEL);
 	struct berth_claim *claim;
 	int err;
 
 	if (!run)
 		return -ENOMEM;
-	find_runs(frame, bound->total, run);
+	find_runs(bound, run);
 	claim = berth_claim_runs(run, runs);
 	if (IS_ERR(claim)) {
 		err = PTR_ERR(claim);
@@ -305,19 +336,59 @@ static int claim_and_map(struct nic_bound *bound, const unsigned long *frame)
 
 static int find_all(struct nic_bound *bound)
 {
-	unsigned long *frame = kvmalloc_array(bound->total, sizeof(*frame), GFP_KERNEL);
-	int err;
 	u32 i;
 
-	if (!frame)
+	bound->place = kvmalloc_array(bound->total, sizeof(*bound->place), GFP_KERNEL);
+	if (!bound->place)
 		return -ENOMEM;
 	for (i = 0; i < bound->total; i++)
-		frame[i] = frame_of(bound->stack[i]);
-	sort(frame, bound->total, sizeof(*frame), compare_frames, NULL);
-	err = claim_and_map(bound, frame);
-	kvfree(frame);
-	return err;
+		bound->place[i] = (struct place){ frame_of(bound->stack[i]), bound->stack[i] };
+	sort(bound->place, bound->total, sizeof(*bound->place), compare_frames, NULL);
+	return claim_and_map(bound);
 }
+
+/* ---- what leases want of it ---- */
+
+static u32 source_take(struct berth_source *source, netmem_ref *chunk, u32 n)
+{
+	return take_some(container_of(source, struct nic_bound, source), chunk, n);
+}
+
+static void source_give(struct berth_source *source, netmem_ref chunk)
+{
+	struct nic_bound *bound = container_of(source, struct nic_bound, source);
+
+	spin_lock(&bound->lock);
+	bound->stack[bound->free++] = chunk;
+	spin_unlock(&bound->lock);
+}
+
+static netmem_ref source_find(struct berth_source *source, u64 address)
+{
+	const struct nic_bound *bound = container_of(source, struct nic_bound, source);
+	const struct place key = { .frame = address >> PAGE_SHIFT };
+	const struct place *place = bsearch(&key, bound->place, bound->total, sizeof(key), compare_frames);
+
+	return place ? place->chunk : 0;
+}
+
+static bool source_get(struct berth_source *source)
+{
+	return atomic_inc_not_zero(&container_of(source, struct nic_bound, source)->users);
+}
+
+static void source_put(struct berth_source *source)
+{
+	nic_bound_put(container_of(source, struct nic_bound, source));
+}
+
+static const struct berth_source_ops source_ops = {
+	.take = source_take,
+	.give = source_give,
+	.find = source_find,
+	.get = source_get,
+	.put = source_put,
+};
 
 static struct nic_bound *create(struct net_device *dev, unsigned int index, const void *binding)
 {
@@ -336,7 +407,7 @@ static struct nic_bound *create(struct net_device *dev, unsigned int index, cons
 	get_device(berth_netmem_device());
 	__module_get(THIS_MODULE);
 	bound->binding = binding;
-	bound->queues = 1;
+	atomic_set(&bound->users, 1);
 	spin_lock_init(&bound->lock);
 	xa_init(&bound->address);
 	INIT_DELAYED_WORK(&bound->drain, drain_work);
@@ -347,6 +418,7 @@ static struct nic_bound *create(struct net_device *dev, unsigned int index, cons
 		destroy(bound);
 		return ERR_PTR(err);
 	}
+	berth_source_offer(bound->claim, &bound->source, &source_ops, bound->total);
 	list_add(&bound->node, &bounds);
 	return bound;
 }
@@ -369,7 +441,7 @@ struct nic_bound *nic_bound_get(struct net_device *dev, unsigned int index)
 	mutex_lock(&bounds_lock);
 	list_for_each_entry(bound, &bounds, node)
 		if (bound->binding == binding) {
-			bound->queues++;
+			atomic_inc(&bound->users);
 			goto unlock;
 		}
 	bound = create(dev, index, binding);
@@ -379,7 +451,7 @@ unlock:
 }
 
 /**
- * nic_bound_put - a queue has it no more
+ * nic_bound_put - a queue, or a lease, has it no more
  * @bound: memory, or NULL
  *
  * Context: process.
@@ -389,7 +461,7 @@ void nic_bound_put(struct nic_bound *bound)
 	if (!bound)
 		return;
 	mutex_lock(&bounds_lock);
-	if (!--bound->queues)
+	if (atomic_dec_and_test(&bound->users))
 		mod_delayed_work(drain_wq, &bound->drain, 0);
 	mutex_unlock(&bounds_lock);
 }
