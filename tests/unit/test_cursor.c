@@ -217,6 +217,7 @@ static void cursor__unreadable_fragment(void **state)
 
 	make_unreadable(skb, 1);
 	assert_int_equal(berth_cursor_init(&c, skb, 0), 0);
+	assert_null(berth_cursor_frag(&c, &avail));
 	before = c;
 	assert_int_equal(berth_cursor_pull(&c, got, 51), -EFAULT);
 	assert_memory_equal(&c, &before, sizeof(c));
@@ -230,9 +231,14 @@ static void cursor__unreadable_fragment(void **state)
 	assert_int_equal(berth_cursor_skip(&c, 15), 0);
 	assert_null(berth_cursor_span(&c, &avail));
 	assert_int_equal(avail, 25);
+	assert_ptr_equal(berth_cursor_frag(&c, &avail), &skb_shinfo(skb)->frags[1]);
+	assert_int_equal(avail, 15);
 	assert_int_equal(berth_cursor_skip(&c, 25), 0);
+	assert_ptr_equal(berth_cursor_frag(&c, &avail), &skb_shinfo(skb)->frags[2]);
+	assert_int_equal(avail, 0);
 	assert_int_equal(berth_cursor_pull(&c, got, 50), 0);
 	assert_memory_equal(got, content + 90, 50);
+	assert_null(berth_cursor_frag(&c, &avail));
 	free_skb(skb);
 }
 

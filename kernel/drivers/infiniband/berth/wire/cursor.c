@@ -113,6 +113,25 @@ const void *berth_cursor_span(const struct berth_cursor *c, u32 *avail)
 }
 
 /**
+ * berth_cursor_frag - the fragment that the contiguous bytes at the cursor are of
+ * @c: cursor
+ * @at: set to how many bytes of the fragment are before them
+ *
+ * Context: Any.
+ * Return: the fragment (skb_frag_t); NULL when they are of a linear part, or there are none.
+ */
+const void *berth_cursor_frag(const struct berth_cursor *c, u32 *at)
+{
+	const skb_frag_t *frag;
+
+	if (!c->span || !c->frag || c->frag > skb_shinfo(c->skb)->nr_frags)
+		return NULL;
+	frag = &skb_shinfo(c->skb)->frags[c->frag - 1];
+	*at = skb_frag_size(frag) - c->span;
+	return frag;
+}
+
+/**
  * berth_cursor_skip - move forward
  * @c: cursor
  * @n: bytes; they need not be readable

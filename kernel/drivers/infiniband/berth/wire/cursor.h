@@ -38,6 +38,7 @@ struct berth_cursor {
 
 int berth_cursor_init(struct berth_cursor *c, const struct sk_buff *skb, u32 offset);
 const void *berth_cursor_span(const struct berth_cursor *c, u32 *avail);
+const void *berth_cursor_frag(const struct berth_cursor *c, u32 *at);
 int berth_cursor_skip(struct berth_cursor *c, u32 n);
 int berth_cursor_pull(struct berth_cursor *c, void *dst, u32 n);
 int berth_cursor_crc(const struct berth_cursor *c, u32 *crc, u32 n);
