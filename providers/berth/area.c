@@ -121,9 +121,10 @@ bool berthdv_area_piece(struct berthdv_area *area, uint32_t *token, struct berth
 
 	if (at >= area->chunks)
 		return false;
-	piece->offset = area->first + (uint64_t)at * area->chunk_size;
+	piece->offset = area->first + (uint64_t)at * area->chunk_size + area->piece[at].offset;
 	piece->length = area->piece[at].length;
 	piece->token = at;
+	piece->flags = area->piece[at].flags & BERTH_PIECE_HANDED_OVER ? BERTHDV_PIECE_HANDED_OVER : 0;
 	*token = area->piece[at].next;
 	return true;
 }
@@ -191,7 +192,7 @@ struct ibv_srq *berthdv_create_srq(struct ibv_pd *pd, struct ibv_srq_init_attr *
 	struct ibv_srq *srq;
 	int ret;
 
-	if (!srq_attr || !dv_attr || !dv_attr->area) {
+	if (!srq_attr || !dv_attr || !dv_attr->area || dv_attr->area->context != pd->context) {
 		errno = EINVAL;
 		return NULL;
 	}

@@ -76,11 +76,17 @@ struct berthdv_area_attr {
  * @offset: of its first byte in the memory region, in bytes
  * @length: in bytes
  * @token: for berthdv_area_return()
+ * @flags: BERTHDV_PIECE_HANDED_OVER: a NIC has put the bytes there; nobody has copied them
  */
 struct berthdv_piece {
 	uint64_t offset;
 	uint32_t length;
 	uint32_t token;
+	uint32_t flags;
+};
+
+enum berthdv_piece_flags {
+	BERTHDV_PIECE_HANDED_OVER = 1 << 0,
 };
 
 bool berthdv_is_supported(struct ibv_device *device);

@@ -39,7 +39,7 @@ struct ibv_qp *berthdv_create_qp(struct ibv_context *context, struct ibv_qp_init
 		errno = EOPNOTSUPP;
 		return NULL;
 	}
-	if (dv_attr->comp_mask & BERTHDV_QP_INIT_ATTR_AREA && !dv_attr->area) {
+	if (dv_attr->comp_mask & BERTHDV_QP_INIT_ATTR_AREA && (!dv_attr->area || dv_attr->area->context != context)) {
 		errno = EINVAL;
 		return NULL;
 	}

@@ -36,6 +36,8 @@ static void refused(const void *unused __attribute__((unused)))
 	refused_area(b->dst->mr, 4096, 4096, EBUSY, "memory of another area");
 	CHECK(!area_srq_try(vt_pd_new(b->db), b->area), "an SRQ of another domain was accepted");
 	CHECK_ERRNO(errno, EINVAL, "an SRQ of another domain");
+	CHECK(!area_srq_try(vt_open(vt_cfg.dev)->pd, b->area), "an SRQ of another context was accepted");
+	CHECK_ERRNO(errno, EINVAL, "an SRQ of another context");
 	CHECK(!ibv_create_qp(b->db->pd, &ud), "a UD QP on an SRQ with an area was accepted");
 	CHECK_ERRNO(errno, EINVAL, "a UD QP on an SRQ with an area");
 	CHECK_ERRNO(berthdv_destroy_area(b->area), EBUSY, "an area that an SRQ uses");

@@ -103,7 +103,7 @@ static void receive(const void *arg)
 		/* With all chunks out the peer is stopped until there are enough again. */
 		if (!t->slowly) {
 			area_return(b);
-		} else if (b->tokens > CHUNKS - t->max_message / AREA_CHUNK) {
+		} else if (b->tokens == CHUNKS) {
 			vt_poll_none(b->rcq, 30, "without chunks");
 			area_return(b);
 		}

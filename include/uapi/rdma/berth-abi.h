@@ -257,8 +257,14 @@ struct berth_area_ring {
 };
 
 struct berth_area_piece {
-	__u32 length;		/* bytes, from the beginning of the chunk */
+	__u32 offset;		/* of the first byte in the chunk */
+	__u32 length;		/* bytes */
 	__u32 next;		/* token of the message's next piece, or BERTH_NO_TOKEN */
+	__u32 flags;		/* enum berth_area_piece_flags */
+};
+
+enum berth_area_piece_flags {
+	BERTH_PIECE_HANDED_OVER = 1 << 0,	/* a packet has brought the bytes in this chunk: nothing was copied */
 };
 
 /* ---- completion queue ring ---- */
@@ -345,7 +351,7 @@ enum berth_doorbell_open_attrs {
 
 /*
  * EINVAL: figures that do not fit, no MR of a dma-buf; EACCES: it may not be written; EBUSY: a byte of it belongs to another
- * area, or to what is bound to a NIC's queue. An area that a QP or an SRQ uses is not destroyed (EBUSY).
+ * area, or to what is bound to a NIC's queue and is not exactly that in chunks of a page. An area that a QP or an SRQ uses is not destroyed (EBUSY).
  */
 enum berth_area_methods {
 	BERTH_METHOD_AREA_CREATE = (1U << UVERBS_ID_NS_SHIFT),
@@ -449,7 +455,7 @@ BERTH_ABI_ASSERT(struct berth_dm_query_resp, 16);
 BERTH_ABI_ASSERT(struct berth_create_area_req, 16);
 BERTH_ABI_ASSERT(struct berth_create_area_resp, 32);
 BERTH_ABI_ASSERT(struct berth_area_ring, 128);
-BERTH_ABI_ASSERT(struct berth_area_piece, 8);
+BERTH_ABI_ASSERT(struct berth_area_piece, 16);
 BERTH_ABI_ASSERT(struct berth_qp_ring, 192);
 BERTH_ABI_ASSERT(struct berth_srq_ring, 192);
 BERTH_ABI_ASSERT(struct berth_sge, 16);

@@ -32,6 +32,7 @@ struct berth_seg {
 };
 
 struct berth_transport {
+	bool stream;
 	bool (*takes)(const struct berth_send_wqe *wqe);
 };
 
@@ -57,7 +58,7 @@ struct berth_rx_area {
 
 static inline void berth_rx_area_join(struct berth_rx_area *area) { }
 static inline void berth_rx_area_leave(struct berth_rx_area *area) { }
-static inline int berth_rx_area_begin(struct berth_rx_area *area) { return -EAGAIN; }
+static inline int berth_rx_area_begin(struct berth_rq *rq, bool whole) { return -EAGAIN; }
 static inline u64 berth_rx_area_lend(struct berth_rq *rq, u32 length) { return BERTH_NO_TOKEN; }
 static inline void berth_rx_area_recall(struct berth_rq *rq) { }
 static inline void berth_rx_area_drop(struct berth_rq *rq) { }

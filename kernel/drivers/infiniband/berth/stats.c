@@ -17,6 +17,7 @@ static const struct rdma_stat_desc descs[] = {
 	[BERTH_CNT_LOCAL_BYTES].name = "local_bytes",
 	[BERTH_CNT_DEVICE_BYTES].name = "device_bytes",
 	[BERTH_CNT_HOST_BYTES].name = "host_bytes",
+	[BERTH_CNT_HANDED_OVER_BYTES].name = "rx_handed_over_bytes",
 	[BERTH_CNT_RX_BAD_ICRC].name = "rx_bad_icrc",
 	[BERTH_CNT_RX_MALFORMED].name = "rx_malformed",
 	[BERTH_CNT_RX_NO_QP].name = "rx_no_qp",

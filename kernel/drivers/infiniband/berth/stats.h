@@ -17,6 +17,7 @@ enum berth_counter {
 	BERTH_CNT_LOCAL_BYTES,		/* payload moved by the local path, without a packet */
 	BERTH_CNT_DEVICE_BYTES,		/* payload landed in device memory (dma-buf MRs) */
 	BERTH_CNT_HOST_BYTES,		/* payload landed in host memory */
+	BERTH_CNT_HANDED_OVER_BYTES,	/* payload that a packet has brought in chunks of an area, not copied */
 	BERTH_CNT_RX_BAD_ICRC,
 	BERTH_CNT_RX_MALFORMED,
 	BERTH_CNT_RX_NO_QP,		/* no such QP, wrong state, or not its peer */

@@ -21,6 +21,7 @@ struct berth_send_wqe;
 /**
  * struct berth_transport - one service type
  * @service: what its opcodes begin with
+ * @stream: bytes without messages: a receive may complete at any of them
  * @reliable: whether the peer acknowledges; otherwise what was sent is done
  * @sq_error: state to which an error of the requester leads: IB_QPS_ERR, or IB_QPS_SQE where the
  *	receive queue goes on (IBTA volume 1, 10.3.1)
@@ -48,6 +49,7 @@ struct berth_send_wqe;
  */
 struct berth_transport {
 	enum berth_service service;
+	bool stream;
 	bool reliable;
 	enum ib_qp_state sq_error;
 	int (*setup)(struct berth_qp *qp);

@@ -74,10 +74,25 @@ static int share(struct berth_rx_area *area, struct berth_ucontext *uctx, u32 fi
 /* Without users; accepts a half-built one. */
 static void area_free(struct berth_rx_area *area)
 {
+	berth_lease_destroy(area->lease);
 	berth_chunks_destroy(area->chunks);
 	berth_shared_free(area->shared);
 	bitmap_free(area->lent);
 	kfree(area);
+}
+
+/* Our own; or those of the NIC whose queues the memory is bound to. */
+static int get_chunks(struct berth_rx_area *area, struct berth_area *memory, u64 first)
+{
+	area->chunks = berth_chunks_create(memory, 1UL << area->shift, first, area->count);
+	if (area->chunks == ERR_PTR(-EBUSY) && area->shift == PAGE_SHIFT) {
+		area->chunks = NULL;
+		area->spare = 2 * area->max_pieces;
+		area->lease = berth_lease_create(memory, first, area->count, berth_rx_area_spare, area);
+		return PTR_ERR_OR_ZERO(area->lease);
+	}
+	atomic_set(&area->credit, area->count);
+	return PTR_ERR_OR_ZERO(area->chunks);
 }
 
 static struct berth_rx_area *area_create(const struct berth_mr *mr, struct berth_ucontext *uctx,
@@ -92,17 +107,15 @@ static struct berth_rx_area *area_create(const struct berth_mr *mr, struct berth
 	err = measure(area, mr, req);
 	if (err)
 		goto free_area;
-	atomic_set(&area->credit, area->count);
 	area->lent = bitmap_zalloc(area->count, GFP_KERNEL_ACCOUNT);
 	if (!area->lent) {
 		err = -ENOMEM;
 		goto free_area;
 	}
-	area->chunks = berth_chunks_create(mr->area, req->chunk_size,
-					   mr->window_offset + area->addr - mr->iova, area->count);
-	err = PTR_ERR_OR_ZERO(area->chunks);
+	/* What the source asks of us from then on needs the ring. */
+	err = share(area, uctx, area->addr - mr->iova, resp);
 	if (!err)
-		err = share(area, uctx, area->addr - mr->iova, resp);
+		err = get_chunks(area, mr->area, mr->window_offset + area->addr - mr->iova);
 	if (!err)
 		return area;
 

@@ -10,6 +10,7 @@
 #include "../obj/qp.h"
 #include "../obj/qp_state.h"
 #include "../trace.h"
+#include "../transport.h"
 #include "rx_area.h"
 #include "srq.h"
 
@@ -155,15 +156,15 @@ static int take_own(struct berth_qp *qp, struct berth_recv_wqe *wqe)
 	return 0;
 }
 
-static int take_area(struct berth_rq *rq)
+static int take_area(struct berth_qp *qp)
 {
-	int err = berth_rx_area_begin(rq->area);
+	struct berth_rq *rq = &qp->rq;
+	int err = berth_rx_area_begin(rq, !qp->transport->stream);
 
 	if (err)
 		return err;
 	rq->held = true;
 	rq->wr_id = BERTH_NO_TOKEN;
-	rq->num_sge = 0;
 	rq->capacity = min_t(u64, (u64)rq->area->max_pieces << rq->area->shift, U32_MAX);
 	return 0;
 }
@@ -187,7 +188,7 @@ int berth_rq_take(struct berth_qp *qp)
 
 	lockdep_assert_held(&rq->lock);
 	if (rq->area)
-		return take_area(rq);
+		return take_area(qp);
 	if (qp->srq)
 		err = berth_srq_take(qp->srq, &wqe, rq->sge, &rq->index);
 	else

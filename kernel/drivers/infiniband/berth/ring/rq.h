@@ -59,6 +59,9 @@ struct berth_rq {
 	struct berth_rx_area *area;	/* where receives come from instead of a ring, or NULL; written before INIT */
 	struct berth_netmem *chunk;	/* with an area: what the list is made of, max_sge entries */
 	u32 lent;			/* with an area: how many of them were lent last */
+	u32 promised;			/* with an area: chunks of its credit for the held receive */
+	u32 drawn;			/* how many of them are in the list */
+	u32 reach;			/* bytes that the list takes now */
 
 	/* The responder (rc/rsp.h). */
 	u32 epsn;		/* expected PSN */

@@ -194,6 +194,7 @@ static void reset(struct berth_qp *qp, u32 psn)
 
 const struct berth_transport berth_stream_transport = {
 	.service = BERTH_SERVICE_NONE,
+	.stream = true,
 	.reliable = true,
 	.sq_error = IB_QPS_ERR,
 	.setup = setup,

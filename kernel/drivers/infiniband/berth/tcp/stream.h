@@ -26,6 +26,7 @@ struct berth_socket {
 	struct berth_runner runner;
 	const struct proto_ops *old_ops;
 	gfp_t old_allocation;
+	bool limited;			/* its buffer is not to grow (stream_socket.c) */
 	struct berth_parts *parts;
 
 	/* All below under the socket's lock. */

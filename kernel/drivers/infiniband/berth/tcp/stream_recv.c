@@ -5,11 +5,16 @@
  * sender sets on the last segment of what it has: RFC 9293, 3.9.1.2). Where no receive is posted they
  * stay with TCP, whose window stops the peer.
  *
+ * What has come in chunks of the area that the QP receives into is not copied: the chunks are the next pieces of the
+ * receive (hand_over()). Other memory that the CPU must not read takes the QP to error.
+ *
  * Context: the socket's lock held, bottom halves disabled; takes rq.lock.
  */
 #include <net/tcp.h>
 #include "../obj/qp_state.h"
+#include "../landing/landing.h"
 #include "../op/act.h"
+#include "../ring/rx_area.h"
 #include "../stats.h"
 #include "stream.h"
 
@@ -71,6 +76,42 @@ static void finish(struct berth_socket *s)
 	qp->rq.received = 0;
 }
 
+static u32 room(const struct berth_rq *rq)
+{
+	return rq->area ? berth_rx_area_room(rq) : rq->capacity - rq->received;
+}
+
+static void received(struct berth_socket *s, u32 n)
+{
+	struct berth_rq *rq = &s->qp->rq;
+
+	berth_count_add(s->qp->dev, BERTH_CNT_RX_BYTES, n);
+	rq->received += n;
+	if (!room(rq))
+		finish(s);
+}
+
+/* No more chunks for now: the process is told what has come, so that it returns them. */
+static void await_chunks(struct berth_socket *s)
+{
+	if (s->qp->rq.received)
+		finish(s);
+	berth_runner_again(&s->runner, 1);
+}
+
+/* With an area: how many of @n bytes there are chunks for. */
+static u32 chunks_for(struct berth_socket *s, u32 n)
+{
+	struct berth_rq *rq = &s->qp->rq;
+
+	if (!rq->area || !berth_rx_area_extend(rq, rq->received + n))
+		return n;
+	n = min(n, rq->reach - rq->received);
+	if (!n)
+		await_chunks(s);
+	return n;
+}
+
 /* Lands up to @n bytes. Returns how many; 0: no more now; -EPROTO. */
 static int land(struct berth_socket *s, struct berth_cursor at, u32 n)
 {
@@ -78,11 +119,11 @@ static int land(struct berth_socket *s, struct berth_cursor at, u32 n)
 	struct berth_rq *rq = &qp->rq;
 	enum berth_rsp_result result;
 	struct berth_segs segs;
-	int ret = hold_receive(s);
+	int ret;
 
-	if (ret)
-		return ret == -EAGAIN ? 0 : ret;
-	n = min(n, rq->capacity - rq->received);
+	n = chunks_for(s, min(n, room(rq)));
+	if (!n)
+		return 0;
 	result = berth_rsp_receive(qp, rq->received + n, &segs);
 	if (!result) {
 		ret = berth_landing_from_skb(qp->dev, segs, rq->received, &at, n);
@@ -96,11 +137,62 @@ static int land(struct berth_socket *s, struct berth_cursor at, u32 n)
 	}
 	if (result)
 		return fail(s, result);
-	berth_count_add(qp->dev, BERTH_CNT_RX_BYTES, n);
-	rq->received += n;
-	if (rq->received == rq->capacity)
-		finish(s);
+	received(s, n);
 	return n;
+}
+
+/*
+ * Up to @n bytes that the CPU must not read, all in one chunk. Returns as land(). With too many chunks out they wait in the
+ * socket, whose window tells the peer.
+ */
+static int hand_over(struct berth_socket *s, const struct berth_cursor *at, u32 n)
+{
+	struct berth_qp *qp = s->qp;
+	struct berth_rq *rq = &qp->rq;
+	const skb_frag_t *frag;
+	u32 offset;
+	int err = -ENOENT;
+
+	if (rq->area && berth_rx_area_is_crowded(rq->area)) {
+		await_chunks(s);
+		return 0;
+	}
+	frag = berth_cursor_frag(at, &offset);
+	n = min(n, room(rq));
+	if (frag && rq->area)
+		err = berth_rx_area_adopt(rq, frag->netmem, skb_frag_off(frag) + offset, n);
+	/* It is the process's as long as the region is. */
+	if (!err)
+		err = berth_landing_resolve(qp->dev, rq->pd, &rq->sge[rq->num_sge - 1], 1, n, IB_ACCESS_LOCAL_WRITE,
+					    rq->seg);
+	if (err < 0) {
+		rq->status = IB_WC_LOC_PROT_ERR;
+		return fail(s, BERTH_RSP_OPERATION);
+	}
+	berth_count_add(qp->dev, BERTH_CNT_HANDED_OVER_BYTES, n);
+	received(s, n);
+	return n;
+}
+
+/* Takes up to @n bytes. Returns as land(). */
+static int take(struct berth_socket *s, const struct berth_cursor *at, u32 n)
+{
+	struct berth_rq *rq = &s->qp->rq;
+	bool readable = true;
+	u32 span;
+	int ret;
+
+	if (unlikely(!skb_frags_readable(at->skb))) {
+		readable = berth_cursor_span(at, &span);
+		n = min(n, span);
+		/* A receive that has no room for another piece is done. */
+		if (!readable && rq->in_message && rq->area && rq->num_sge == rq->area->max_pieces && rq->received)
+			finish(s);
+	}
+	ret = hold_receive(s);
+	if (ret)
+		return ret == -EAGAIN ? 0 : ret;
+	return likely(readable) ? land(s, *at, n) : hand_over(s, at, n);
 }
 
 /* sk_read_actor_t: how many of @len bytes were taken; fewer end the reading. */
@@ -115,7 +207,7 @@ static int actor(read_descriptor_t *desc, struct sk_buff *skb, unsigned int offs
 		n = -EPROTO;
 	spin_lock(&s->qp->rq.lock);
 	while (n >= 0 && done < len) {
-		n = land(s, at, len - done);
+		n = take(s, &at, len - done);
 		if (n <= 0)
 			break;
 		berth_cursor_skip(&at, n);

@@ -13,6 +13,7 @@
 #include <rdma/uverbs_std_types.h>
 #include <rdma/uverbs_types.h>
 #include "../obj/qp_state.h"
+#include "../ring/rx_area.h"
 #include "stream.h"
 
 #define UVERBS_MODULE_NAME berth
@@ -161,6 +162,25 @@ static int check(const struct sock *sk)
 	return 0;
 }
 
+/*
+ * What waits in the socket may be in chunks of the area, too: no more than a quarter of them, or those of the NIC run out
+ * before the window closes. A buffer of a size that the process has set stays.
+ */
+static void limit_window(struct berth_socket *s, const struct berth_rx_area *area)
+{
+	struct sock *sk = s->runner.sk;
+	u32 space;
+
+	if (!area || !area->lease || sk->sk_userlocks & SOCK_RCVBUF_LOCK)
+		return;
+	space = clamp_t(u64, (u64)area->count << (area->shift - 2), sk->sk_rcvbuf,
+			max(sk->sk_rcvbuf, READ_ONCE(sock_net(sk)->ipv4.sysctl_tcp_rmem[2])));
+	WRITE_ONCE(sk->sk_rcvbuf, space);
+	WRITE_ONCE(tcp_sk(sk)->window_clamp, tcp_win_from_space(sk, space));
+	sk->sk_userlocks |= SOCK_RCVBUF_LOCK;
+	s->limited = true;
+}
+
 static int adopt(struct berth_socket *s, struct berth_qp *qp)
 {
 	struct sock *sk = s->runner.sk;
@@ -174,6 +194,7 @@ static int adopt(struct berth_socket *s, struct berth_qp *qp)
 		berth_runner_start(&s->runner, &qp->stream->run_work);
 		s->old_allocation = sk->sk_allocation;
 		sk->sk_allocation = GFP_ATOMIC;
+		limit_window(s, qp->rq.area);
 		s->old_ops = s->sock->ops;
 		WRITE_ONCE(s->sock->ops, busy_ops_of(s->sock));
 	}
@@ -280,6 +301,8 @@ void berth_stream_detach(struct berth_stream *stream)
 	lock_sock(sk);
 	berth_runner_stop(&s->runner);
 	sk->sk_allocation = s->old_allocation;
+	if (s->limited)
+		sk->sk_userlocks &= ~SOCK_RCVBUF_LOCK;
 	WRITE_ONCE(s->sock->ops, s->old_ops);
 	berth_parts_disown(s->parts);
 	s->qp = NULL;
