@@ -72,7 +72,6 @@ struct landing_options {
  * @channel: tells of completions
  * @cq: of @qp
  * @qp: adopts the connection; NULL when it has given it back
- * @counted: bytes that the device had handed over before
  */
 struct landing {
 	const struct landing_options *opt;
@@ -90,20 +89,17 @@ struct landing {
 	struct ibv_comp_channel *channel;
 	struct ibv_cq *cq;
 	struct ibv_qp *qp;
-	uint64_t counted;
 };
 
 /**
  * struct landing_ops - a mode
  * @set_up: after the memory is there, before anybody connects
  * @land: takes what comes by a connection until its end; afterwards the socket is this program's
- * @finish: after the time has been taken; NULL: nothing is left to find out
  * @tear_down: of what is there, also after a failure
  */
 struct landing_ops {
 	int (*set_up)(struct landing *l);
 	int (*land)(struct landing *l, int sock);
-	void (*finish)(struct landing *l);
 	void (*tear_down)(struct landing *l);
 };
 

@@ -202,8 +202,6 @@ static int serve(struct landing *l, const struct landing_ops *ops, int sock)
 		return -EIO;
 	}
 	err = tell_sender(l, sock);
-	if (ops->finish)
-		ops->finish(l);
 	if (!err)
 		landing_report(opt, l->bytes, ns, l);
 	return err;

@@ -2,7 +2,7 @@
 /*
  * Receiving by a stream QP: it adopts the connection, and its bytes land in an area over the dma-buf, or in
  * posted receives. With the dma-buf bound to a receive queue the payload is in the area's memory when it
- * arrives, and the kernel hands it over as it is; the device's counter tells of how much that was true.
+ * arrives, and the kernel hands it over as it is; each piece tells whether that was so.
  */
 #define _GNU_SOURCE
 #include "landing.h"
@@ -11,15 +11,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../common/say.h"
-
-#define COUNTER		"rx_handed_over_bytes"
-#define COUNTERS	"/sys/class/infiniband/%s/ports/1/hw_counters/" COUNTER
-/* The kernel keeps what it has read of the counters for 10 ms. */
-#define COUNTER_AGE_NS	20000000
 
 #define MAX_PIECES	256	/* of a message */
 #define MAX_RECEIVES	256
@@ -51,23 +45,6 @@ static struct ibv_context *open_device(const char *name)
 	if (list)
 		ibv_free_device_list(list);
 	return ctx;
-}
-
-/* 0 where the kernel does not count it. */
-static uint64_t read_counter(const struct landing *l)
-{
-	unsigned long long value = 0;
-	char path[256];
-	FILE *file;
-
-	snprintf(path, sizeof(path), COUNTERS, ibv_get_device_name(l->ctx->device));
-	file = fopen(path, "re");
-	if (!file)
-		return 0;
-	if (fscanf(file, "%llu", &value) != 1)
-		value = 0;
-	fclose(file);
-	return value;
 }
 
 static uint64_t smaller(uint64_t a, uint64_t b)
@@ -230,6 +207,8 @@ static int take_pieces(struct landing *l, const struct ibv_wc *wc)
 	while (!err && berthdv_area_piece(l->area, &next, &piece)) {
 		err = landing_take_memory(l, piece.offset, piece.length);
 		length += piece.length;
+		if (piece.flags & BERTHDV_PIECE_HANDED_OVER)
+			l->handed_over += piece.length;
 		tokens[n++] = piece.token;
 		if (n == MAX_PIECES) {
 			berthdv_area_return(l->area, tokens, n);
@@ -287,21 +266,11 @@ static int take_all(struct landing *l)
 	}
 }
 
-/* Others' bytes of the same device count, too. */
-static void count_handed_over(struct landing *l)
-{
-	struct timespec age = { .tv_nsec = COUNTER_AGE_NS };
-
-	nanosleep(&age, NULL);
-	l->handed_over = smaller(read_counter(l) - l->counted, l->bytes);
-}
-
 static int stream_land(struct landing *l, int sock)
 {
 	uint64_t slot;
 	int err = 0;
 
-	l->counted = read_counter(l);
 	for (slot = 0; !l->area && !err && slot < receives(l); slot++)
 		err = post(l, slot);
 	if (err)
@@ -321,6 +290,5 @@ static int stream_land(struct landing *l, int sock)
 const struct landing_ops landing_stream_ops = {
 	.set_up = stream_set_up,
 	.land = stream_land,
-	.finish = count_handed_over,
 	.tear_down = stream_tear_down,
 };
