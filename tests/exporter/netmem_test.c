@@ -65,6 +65,7 @@ static const struct test_case {
 	{ "percpu",		1,	test_percpu },
 	{ "last-put",		1,	test_last_put },
 	{ "cost",		1,	test_cost },
+	{ "lease-cost",		1,	test_lease_cost },
 };
 
 bool nt_check(struct nt *t, bool cond, const char *func, int line, const char *fmt, ...)

@@ -137,5 +137,6 @@ void test_claim_fini(void);
 void test_percpu(struct nt *t);
 void test_last_put(struct nt *t);
 void test_cost(struct nt *t);
+void test_lease_cost(struct nt *t);
 
 #endif /* _BERTH_NETMEM_TEST_H */

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Chunk pools under load: many threads on one pool, what an allocation costs. See netmem_test.h. */
+#include <linux/bottom_half.h>
 #include <linux/ktime.h>
 #include <linux/slab.h>
+
+#include <berth/lease.h>
 
 #include "netmem_test.h"
 
@@ -176,5 +179,66 @@ void test_cost(struct nt *t)
 	many = cost_of(t, area, all);
 	CHECK(t, many < 3 * few + 100, "%llu ns from 16 chunks, %llu ns from %u", few, many, all);
 	t->run->value = many;
+	berth_area_put(area);
+}
+
+static void wanted(void *owner)
+{
+}
+
+#define MESSAGE	16	/* chunks of 64 KiB */
+
+/* Nanoseconds for a chunk of a lease and its return, of @MESSAGE at a time, the best of several runs: home, or to be kept. */
+static u32 lease_cost_of(struct nt *t, struct berth_lease *lease, bool home)
+{
+	struct berth_netmem nm[MESSAGE];
+	u64 best = U64_MAX;
+	int run, i, j;
+
+	for (run = 0; run < 7; run++) {
+		u64 start = ktime_get_ns();
+
+		local_bh_disable();
+		for (i = 0; i < COST_ROUNDS; i += MESSAGE) {
+			if (home)
+				berth_lease_draw(lease, MESSAGE);
+			for (j = 0; j < MESSAGE; j++) {
+				nm[j] = berth_lease_take(lease);
+				if (!CHECK(t, !berth_netmem_is_none(nm[j]), "no chunk in round %d", i))
+					break;
+			}
+			while (j--) {
+				if (home)
+					berth_lease_home(lease, nm[j]);
+				else
+					CHECK(t, berth_lease_keep(lease, nm[j]), "somebody else has it, in round %d", i);
+			}
+		}
+		local_bh_enable();
+		best = min(best, ktime_get_ns() - start);
+		cond_resched();
+	}
+	return best / COST_ROUNDS;
+}
+
+/* Of memory that is bound to a NIC's queue. Of the value the upper half is what a chunk costs that goes home. */
+void test_lease_cost(struct nt *t)
+{
+	struct berth_area *area = nt_area(t, 0);
+	struct berth_lease *lease;
+	u32 home, keep;
+
+	if (!area)
+		return;
+	lease = berth_lease_create(area, 0, berth_area_size(area) >> PAGE_SHIFT, wanted, NULL);
+	if (CHECK(t, !IS_ERR(lease), "lease: error %ld", PTR_ERR(lease))) {
+		home = lease_cost_of(t, lease, true);
+		local_bh_disable();
+		berth_lease_draw(lease, MESSAGE);
+		local_bh_enable();
+		keep = lease_cost_of(t, lease, false);
+		t->run->value = (u64)home << 32 | keep;
+	}
+	berth_lease_destroy(lease);
 	berth_area_put(area);
 }

@@ -9,6 +9,8 @@
     devmem.py bind NETDEV QUEUES SECONDS    binds only
     devmem.py rebind NETDEV QUEUES ADDRESS PORT   takes a connection whose bytes it leaves in the dma-buf, and binds that again:
                             refused while they are there, and not any more when the connection is closed
+    devmem.py cost NETDEV QUEUES [--memory ...] [--size BYTES]   what taking and returning a chunk costs, by berth_netmem_test, in ns (with
+                            -icount instructions): of a pool; of a binding's that goes home, and that is kept
     devmem.py split NETDEV on|off   ethtool -G NETDEV tcp-data-split, which old ethtools do not know
     devmem.py pool NETDEV QUEUES ADDRESS PORT   the same beside a pool of chunks of berth_netmem (by its test module) over a part
                             of the dma-buf: never both, whichever comes first
@@ -255,15 +257,16 @@ def rebind(args):
 
 
 def netmem_test(case, fd=-1, expect=0):
-    """A case of berth_netmem_test.ko: why it failed, or nothing."""
+    """A case of berth_netmem_test.ko: why it failed, or nothing; and its value."""
     answer = ask_for('/dev/berth_netmem_test', NETMEM_TEST_RUN, '32siiIiQ256s', case.encode(), fd, -1, 0, expect, 0, b'')[1]
-    return answer[6].split(b'\0')[0].decode()
+    return answer[6].split(b'\0')[0].decode(), answer[5]
 
 
 def must(case, fd=-1, expect=0):
-    why = netmem_test(case, fd, expect)
+    why, value = netmem_test(case, fd, expect)
     if why:
         sys.exit(f'{case}: {why}')
+    return value
 
 
 def pool(args):
@@ -279,12 +282,21 @@ def pool(args):
     sock = leave_chunks(args, netlink)
     must('pool-keep', area.fd, errno.EBUSY)
     sock.close()
-    in_time(lambda: not netmem_test('pool-keep', area.fd))
+    in_time(lambda: not netmem_test('pool-keep', area.fd)[0])
     netlink = Netlink()
     if not is_busy(netlink, args, area):
         sys.exit('memory of a pool was bound after a binding')
     must('pool-drop')
     netlink.bind(args.netdev, args.queues, area.fd)
+
+
+def cost(args):
+    area = Area(args.memory, args.size)
+    pool = must('cost', area.fd)
+    netlink = Netlink()
+    netlink.bind(args.netdev, args.queues, area.fd)
+    lease = must('lease-cost', area.fd)
+    print(f'pool {pool} home {lease >> 32} kept {lease & 0xffffffff}')
 
 
 def split(args):
@@ -302,7 +314,7 @@ def main():
     commands = parser.add_subparsers(required=True)
     for run, what in ((serve, (netdev, queues, address, port, size)), (take, (address, port, size)),
                       (send, (address, port, size)), (bind, (netdev, queues, ('seconds', {'type': float}))),
-                      (rebind, (netdev, queues, address, port)), (pool, (netdev, queues, address, port)),
+                      (cost, (netdev, queues)), (rebind, (netdev, queues, address, port)), (pool, (netdev, queues, address, port)),
                       (split, (netdev, ('state', {'choices': ('on', 'off')})))):
         p = commands.add_parser(run.__name__)
         for name, options in what:
@@ -310,6 +322,7 @@ def main():
         p.add_argument('--memory', type=lambda name: {'udmabuf': udmabuf, 'heap': heap, 'bar': bar}[name], default=udmabuf)
         p.add_argument('--keep', type=int, default=32)
         p.add_argument('--times', type=int, default=1)
+        p.add_argument('--size', type=int, default=AREA)
         p.set_defaults(run=run)
     args = parser.parse_args()
     args.run(args)

@@ -13,7 +13,8 @@ nic_add() {
 }
 
 nic_up() {
-	modprobe berth_nic && link_up && nic_add &&
+	# The lower device is not to answer for the NIC's addresses.
+	modprobe berth_nic && link_up && ip netns exec ta sysctl -qw net.ipv4.conf.all.arp_ignore=1 && nic_add &&
 		ip -n tb addr add 10.79.0.2/24 dev tvb && ip -n tb addr add fd79::2/64 dev tvb nodad
 }
 
