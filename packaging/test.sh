@@ -12,6 +12,10 @@ RESULTS=${RESULTS:-/dev/null}
 WORK=$BUILD/package-test
 ROOT=$WORK/root
 LOG=$WORK/log
+# Debug information, and BTF of it, is half of what DKMS's build takes: with --long only.
+WHOLE=${BERTH_LONG:-}
+BUILD_ENV=()
+[[ -n $WHOLE ]] || BUILD_ENV=(KCFLAGS=-g0)
 
 report() { printf '%s\n' "$1" | tee -a "$RESULTS"; }
 
@@ -29,7 +33,7 @@ in_root() {
 		root=$1
 		shift
 		exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C \
-			DEBIAN_FRONTEND=noninteractive INITRD=No "$@"' in_root "$ROOT" "$@" </dev/null
+			DEBIAN_FRONTEND=noninteractive INITRD=No "$@"' in_root "$ROOT" "${BUILD_ENV[@]}" "$@" </dev/null
 }
 
 # dpkg's own records, caches and logs change with any package; all else must be as before.
@@ -56,10 +60,11 @@ dpkg_options() {
 	path-exclude=/usr/src/linux-headers-*-common/arch/*
 	path-include=/usr/src/linux-headers-*-common/arch/x86/*
 	EOT
+	[[ -n $WHOLE ]] || echo 'path-exclude=/usr/src/linux-headers-*/vmlinux' >>"$ROOT/etc/dpkg/dpkg.cfg.d/small"
 }
 
 clean_root() {
-	local base=$DEPS/clean-root.$KVER.tar mirror
+	local base=$DEPS/clean-root.$KVER${WHOLE:+.whole}.tar mirror
 	rm -rf "$WORK"
 	mkdir -p "$ROOT"
 	if [[ -s $base ]]; then
@@ -88,7 +93,8 @@ install_packages() {
 	cp "$BUILD"/packages/*.deb "$ROOT/packages/"
 	files >"$WORK/before"
 	in_root bash -c 'apt-get -q -y install --no-install-recommends /packages/*.deb'
-	in_root dkms status | tee "$WORK/dkms" | grep -q "^berth/.*$KVER.*installed" || {
+	in_root dkms status >"$WORK/dkms"
+	grep -q "^berth/.*$KVER.*installed" "$WORK/dkms" || {
 		cat "$ROOT"/var/lib/dkms/berth/*/build/make.log 2>/dev/null || true
 		echo "DKMS built nothing for $KVER:"
 		cat "$WORK/dkms"

@@ -58,9 +58,9 @@ expert() {
 
 # What is in fields, but for what the caller has found: PASS only if nothing is malformed.
 no_faults() {
-	if awk -F'\t' '$3 != ""' "$dir/fields" | grep -q .; then
+	if [[ $(awk -F'\t' '$3 != ""' "$dir/fields") ]]; then
 		fail "$name/dissected" "malformed: $(awk -F'\t' '$3 != ""' "$dir/fields" | head -n 3 | tr '\n\t' '; ')"
-	elif expert | grep -q .; then
+	elif [[ $(expert) ]]; then
 		fail "$name/dissected" "expert: $(expert | head -n 3 | tr '\n\t' '; ')"
 	else
 		pass "$name/dissected"

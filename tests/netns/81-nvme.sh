@@ -84,7 +84,7 @@ small() {
 check nvme/setup setup
 [[ $failed -eq 0 ]] || exit 1
 loop=$(losetup -n -O NAME -j "$work/disk")
-registered() { rdma resource show mr dev kb0 2>/dev/null | grep -qc .; }
+registered() { [[ $(rdma resource show mr dev kb0 2>/dev/null) ]]; }
 check nvme/connect timeout "$limit" bash -c "$(declare -f connect); nqn=$nqn connect"
 wait_for disk >/dev/null || { fail nvme/disk "no disk has come"; exit 1; }
 d=$(disk)
