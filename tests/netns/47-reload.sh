@@ -8,8 +8,7 @@ set -uo pipefail
 # shellcheck source=tests/verbs/guest-lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"
 need_programs rc_data
-rounds=5
-! debug_kernel || rounds=3
+rounds=3
 [[ -z ${BERTH_LONG:-} ]] || rounds=100
 traffic=
 stop_traffic() {

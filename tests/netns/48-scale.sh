@@ -12,8 +12,8 @@ if debug_kernel; then
 	run_verbs scale --filter 'scale/qps/local' --filter 'scale/rate/wire' --filter 'scale/processes/wire'
 else
 	# 10,000 QPs take half a minute.
-	run_verbs scale --filter 'scale/qps/local' --filter 'scale/[!q]*'
-	[[ -z ${BERTH_LONG:-} ]] || run_verbs scale --filter 'scale/qps/wire'
+	run_verbs scale --filter 'scale/qps/local' --filter 'scale/[!q]*/local' --filter 'scale/processes/wire'
+	[[ -z ${BERTH_LONG:-} ]] || run_verbs scale --filter 'scale/qps/wire' --filter 'scale/rate/wire'
 fi
 same_census scale/left_behind "$before" berth0 berth1
 exit $failed

@@ -26,7 +26,7 @@ PERF_CLIENT=(stdbuf -oL)
 TOOLS=(ib_write_bw ib_write_lat ib_send_bw ib_send_lat ib_read_bw ib_read_lat)
 BANDWIDTH=(ib_write_bw ib_send_bw ib_read_bw)
 # On the debug kernel a pair takes half a minute and its figures mean nothing: only what takes other paths.
-ON_DEBUG=(ib_write_bw-local-16-qps ib_send_lat-local-all-sizes ib_send_bw-wire-16-qps ib_send_bw-wire-events
+ON_DEBUG=(ib_write_bw-local-16-qps ib_send_lat-local ib_send_bw-wire-16-qps ib_send_bw-wire-events
 	ib_write_bw-wire-post-list ib_write_bw-wire-heap ib_send_lat-wire-udmabuf ib_read_bw-wire-bar ib_write_lat-wire-bar
 	ib_write_bw-loss-16-qps ib_read_bw-loss-bar)
 [[ ${BERTH_QP_TYPE:-} != tcp ]] || ON_DEBUG=(ib_send_bw-wire-16-qps ib_write_bw-wire-heap ib_send_lat-wire-udmabuf
@@ -34,9 +34,9 @@ ON_DEBUG=(ib_write_bw-local-16-qps ib_send_lat-local-all-sizes ib_send_bw-wire-1
 failed=0
 
 # wanted NAME: on the debug kernel a sample; with TCP-offload QPs (95) each tool with each exporter, 16 QPs, and all sizes
-# of WRITE and READ, and with --long all.
+# of WRITE, and with --long all.
 wanted() {
-	local tcp=('*-wire-heap' '*-wire-udmabuf' '*-wire-bar' '*-16-qps' ib_{write_bw-wire,read_bw-local}-all-sizes)
+	local tcp=('*-wire-heap' '*-wire-udmabuf' '*-wire-bar' '*-16-qps' ib_write_bw-wire-all-sizes)
 	local pattern
 	[[ $1 == *"$select"* ]] || return 1
 	if [[ ${BERTH_FLAVOUR:-stock} != stock ]]; then
@@ -90,7 +90,7 @@ host_memory() {
 	for path in local wire; do
 		for tool in "${TOOLS[@]}"; do
 			case ${BERTH_LONG:-$tool-$path} in
-			*_lat-wire|ib_read_lat-local|ib_write_lat-local|ib_write_bw-local|ib_send_bw-wire|ib_read_bw-wire)
+			*_lat-*|ib_write_bw-local|ib_send_bw-wire|ib_read_bw-wire)
 				check "$tool-$path" "/usr/bin/$tool" $path 65536 -s 65536 -n 20 ;;
 			*)
 				check "$tool-$path-all-sizes" "/usr/bin/$tool" $path "$all_sizes" -a -n 5 ;;
