@@ -335,7 +335,7 @@ void berth_rx_area_spare(void *owner)
 
 /**
  * berth_rx_area_reclaim - take all back, whatever the process says
- * @area: without users
+ * @area: without users; whoever leases the chunks to us may still ask for some
  *
  * Context: process.
  */
@@ -345,7 +345,7 @@ void berth_rx_area_reclaim(struct berth_rx_area *area)
 
 	local_bh_disable();
 	for_each_set_bit(token, area->lent, area->count)
-		give(area, chunk_of(area, token), 0);
+		if (test_and_clear_bit(token, area->lent))
+			give(area, chunk_of(area, token), 0);
 	local_bh_enable();
-	bitmap_zero(area->lent, area->count);
 }

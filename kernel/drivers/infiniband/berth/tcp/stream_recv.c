@@ -158,6 +158,7 @@ static int hand_over(struct berth_socket *s, const struct berth_cursor *at, u32 
 		return 0;
 	}
 	frag = berth_cursor_frag(at, &offset);
+	/* As long as there is room for a piece there is room for all of one, so a chunk comes once. */
 	n = min(n, room(rq));
 	if (frag && rq->area)
 		err = berth_rx_area_adopt(rq, frag->netmem, skb_frag_off(frag) + offset, n);
