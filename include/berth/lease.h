@@ -26,6 +26,7 @@ struct berth_source;
  * struct berth_source_ops - what a source does
  * @take: take up to @n chunks, each with one reference, which is the caller's; returns how many. Bottom halves disabled.
  * @give: a chunk that nobody else has a reference of is free again. Bottom halves disabled.
+ * @home: how many are free with the source; process context.
  * @find: the chunk at a DMA address, the start of a page, as berth_netmem_device() sees it; 0 when there is none. Does not
  *	change as long as the source is held.
  * @get: hold the source; false: it is ending. Does not sleep.
@@ -34,6 +35,7 @@ struct berth_source;
 struct berth_source_ops {
 	u32 (*take)(struct berth_source *source, netmem_ref *chunk, u32 n);
 	void (*give)(struct berth_source *source, netmem_ref chunk);
+	u32 (*home)(struct berth_source *source);
 	netmem_ref (*find)(struct berth_source *source, u64 address);
 	bool (*get)(struct berth_source *source);
 	void (*put)(struct berth_source *source);

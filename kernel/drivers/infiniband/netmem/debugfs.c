@@ -7,7 +7,7 @@
  * Columns: id, exporter, size and mapped bytes, device, references, system or I/O memory, state,
  * moves so far, then chunks: total, allocated, free on the stack, free in caches, allocations that
  * found none; of areas that lease chunks of a NIC's binding also: leased chunks, those out with the
- * holders, those kept free for them.
+ * holders, those kept free for them, those free with the NIC.
  */
 #include <linux/debugfs.h>
 #include <linux/device.h>
@@ -51,7 +51,8 @@ static void area_show(struct seq_file *s, struct berth_area *area)
 	seq_printf(s, "chunks=%u allocated=%u free=%u cached=%u exhausted=%llu", account.total,
 		   account.allocated, account.free, account.cached, account.exhausted);
 	if (lease.total)
-		seq_printf(s, " leased=%u out=%u kept=%u", lease.total, lease.out, lease.kept);
+		seq_printf(s, " leased=%u out=%u kept=%u home=%u", lease.total, lease.out, lease.kept,
+			   lease.home);
 	seq_putc(s, '\n');
 }
 

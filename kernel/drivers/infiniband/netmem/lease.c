@@ -238,7 +238,7 @@ void berth_lease_destroy(struct berth_lease *lease)
 }
 EXPORT_SYMBOL_GPL(berth_lease_destroy);
 
-/* The sum over the leases of an area, for debugfs. */
+/* The sum over the leases of an area, for debugfs. Of one source: an area is over one dma-buf. */
 void berth_area_leases_account(struct berth_area *area, struct berth_lease_account *sum)
 {
 	struct berth_lease *lease;
@@ -246,7 +246,8 @@ void berth_area_leases_account(struct berth_area *area, struct berth_lease_accou
 	*sum = (struct berth_lease_account){};
 	spin_lock(&area->pools_lock);
 	list_for_each_entry(lease, &area->leases, area_node) {
-		sum->total += lease->count;
+		sum->total = lease->count;
+		sum->home = lease->source->ops->home(lease->source);
 		sum->out += atomic_read(&lease->out);
 		sum->kept += READ_ONCE(lease->kept);
 	}

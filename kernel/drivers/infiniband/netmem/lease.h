@@ -7,12 +7,14 @@
 
 /**
  * struct berth_lease_account - where the chunks of an area's leases are
- * @total: of their sources.
+ * @total: of the source; the leases of an area over bound memory have the same.
+ * @home: free with the source.
  * @out: with the holders.
  * @kept: free, not at home.
  */
 struct berth_lease_account {
 	u32 total;
+	u32 home;
 	u32 out;
 	u32 kept;
 };

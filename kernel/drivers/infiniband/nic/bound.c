@@ -363,6 +363,19 @@ static void source_give(struct berth_source *source, netmem_ref chunk)
 	spin_unlock(&bound->lock);
 }
 
+static u32 source_home(struct berth_source *source)
+{
+	struct nic_bound *bound = container_of(source, struct nic_bound, source);
+	u32 home;
+
+	spin_lock_bh(&bound->lock);
+	/* What has come back to the page_pool, too. */
+	refill(bound, bound->total);
+	home = bound->free;
+	spin_unlock_bh(&bound->lock);
+	return home;
+}
+
 static netmem_ref source_find(struct berth_source *source, u64 address)
 {
 	const struct nic_bound *bound = container_of(source, struct nic_bound, source);
@@ -385,6 +398,7 @@ static void source_put(struct berth_source *source)
 static const struct berth_source_ops source_ops = {
 	.take = source_take,
 	.give = source_give,
+	.home = source_home,
 	.find = source_find,
 	.get = source_get,
 	.put = source_put,
