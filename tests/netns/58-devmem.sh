@@ -34,7 +34,7 @@ for memory in udmabuf heap bar; do
 	rises devmem/$memory/counted device_bytes "$before" 3
 done
 landed devmem/ipv6 $six 1000000
-landed devmem/tokens_kept $four 8000000 --keep 1500
+landed devmem/tokens_kept $four 4000000 --keep 700
 ip netns exec ta ethtool -X nic0 start 2 equal 2 && QUEUES=2,3 landed devmem/two_queues $four 2000000
 ip netns exec ta ethtool -X nic0 equal 2
 ip netns exec tb ethtool -K tvb tso off gso off tx off >/dev/null
@@ -78,7 +78,7 @@ landed devmem/bound/beside $four 1000000
 kill_transfer
 
 for ((i = 0; i < 3; i++)); do
-	served '' "ip netns exec ta timeout 60 python3 $devmem serve nic0 3 $four $PORT 50000000 --keep 1000" tb $four 50000000 &
+	served '' "ip netns exec ta timeout 60 python3 $devmem serve nic0 3 $four $PORT 50000000 --keep 500" tb $four 50000000 &
 	sleep 1.$((RANDOM % 9))
 	pkill -9 -f "$devmem serve"
 	kill_transfer

@@ -1,56 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 /*
- * nic_area: one dma-buf for a NIC's queue and for RDMA's. It is bound to a queue of a berth_nic, and there is an area over it: what a
- * stream QP's socket gets by that queue is handed over, what other QPs get is landed in chunks of the same binding, and a
- * devmem socket has its share at the same time. --dev is a link over the NIC, --peer one at the other end of its wire.
+ * nic_area: one dma-buf for a NIC's queue and for RDMA's. It is bound to a queue of a berth_nic, and there is an area
+ * over it: what a stream QP's socket gets by that queue is handed over, what other QPs get is landed in chunks of the
+ * same binding, and a devmem socket has its share at the same time. --dev is a link over the NIC, --peer one at the
+ * other end of its wire.
  *
  * VT_NETNS, VT_ADDR and VT_PEER_NETNS, VT_PEER_ADDR tell where; VT_NIC and VT_QUEUE, to which queue the address is steered.
  */
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <infiniband/berthdv.h>
-
+#include "nic_area.h"
 #include "vt_net.h"
 #include "vt_nic.h"
-#include "vtest.h"
 
-#define CHUNK		4096
-#define CHUNKS		512
-#define BYTES		((size_t)CHUNKS * CHUNK)
-#define MESSAGE		65536
-#define IOVA		0x1880000000ULL
-#define SEED		0x41c
-#define SENDS		50
-
-struct bench {
-	struct vt_dev *dev, *peer;
-	uint8_t *mem;
-	int fd, binding;
-	struct ibv_mr *mr;
-	struct berthdv_area *area;
-	struct ibv_cq *cq, *scq;
-	uint64_t handed, copied;	/* bytes of pieces that were so, or not */
-	uint32_t token[CHUNKS];	/* held */
-	uint32_t tokens;
-};
-
-struct writer {
-	pthread_t thread;
-	int sock;
-	size_t bytes;
-	uint64_t seed;
-};
-
-static int destroy_area(void *area)
+int nic_area_destroy(void *area)
 {
 	return berthdv_destroy_area(area);
 }
@@ -96,23 +66,23 @@ static uint64_t copied(void)
 	return counter("device_bytes") + counter("host_bytes");
 }
 
-static int try_bind(struct bench *b)
+int nic_area_try_bind(struct bench *b)
 {
 	b->binding = vt_nic_bind(env("VT_NETNS"), env("VT_NIC"), (uint32_t)atoi(env("VT_QUEUE")), b->fd);
 	return b->binding < 0 ? errno : 0;
 }
 
-static void bind_in_time(struct bench *b)
+void nic_area_bind_in_time(struct bench *b)
 {
 	const uint64_t end = vt_now_ms() + 10000 * vt_cfg.slow;
 	int err;
 
-	while ((err = try_bind(b)) == EBUSY && vt_now_ms() < end)
+	while ((err = nic_area_try_bind(b)) == EBUSY && vt_now_ms() < end)
 		vt_sleep_ms(50);
 	CHECK_ERRNO(err, 0, "to bind the dma-buf");
 }
 
-static struct bench *memory_new(enum vt_mem kind)
+struct bench *nic_area_memory_new(enum vt_mem kind)
 {
 	struct bench *b = vt_zalloc(sizeof(*b));
 
@@ -130,7 +100,7 @@ static struct bench *memory_new(enum vt_mem kind)
 	return b;
 }
 
-static struct berthdv_area *area_try(struct bench *b, uint32_t chunk, uint64_t length)
+struct berthdv_area *nic_area_try(struct bench *b, uint32_t chunk, uint64_t length)
 {
 	const struct berthdv_area_attr attr = { .chunk_size = chunk, .max_message = MESSAGE };
 	struct ibv_mr *mr = length == BYTES ? b->mr : ibv_reg_dmabuf_mr(b->dev->pd, 0, length, IOVA, b->fd, VT_ACCESS_ALL);
@@ -143,30 +113,30 @@ static struct berthdv_area *area_try(struct bench *b, uint32_t chunk, uint64_t l
 	return area;
 }
 
-static void area_new(struct bench *b)
+void nic_area_new(struct bench *b)
 {
-	b->area = area_try(b, CHUNK, BYTES);
+	b->area = nic_area_try(b, CHUNK, BYTES);
 	CHECK(b->area, "berthdv_create_area: %s", strerror(errno));
-	vt_defer(destroy_area, b->area, "berthdv_destroy_area");
+	vt_defer(nic_area_destroy, b->area, "berthdv_destroy_area");
 }
 
-static struct bench *bench_new(enum vt_mem kind)
+struct bench *nic_area_bench_new(enum vt_mem kind)
 {
-	struct bench *b = memory_new(kind);
+	struct bench *b = nic_area_memory_new(kind);
 
 	/* That of the case before may take a moment to come home. */
-	bind_in_time(b);
-	area_new(b);
+	nic_area_bind_in_time(b);
+	nic_area_new(b);
 	return b;
 }
 
-static void pair_of_sockets(int sock[2])
+void nic_area_pair_of_sockets(int sock[2])
 {
 	vt_net_pair(env("VT_NETNS"), env("VT_ADDR"), env("VT_PEER_NETNS"), env("VT_PEER_ADDR"), sock);
 }
 
 /* A stream QP in RTS with or without the area; returns the other end of its connection. */
-static int stream_new(struct bench *b, struct berthdv_area *area, struct ibv_qp **qp)
+int nic_area_stream_new(struct bench *b, struct berthdv_area *area, struct ibv_qp **qp)
 {
 	struct berthdv_qp_init_attr dv = {
 		.comp_mask = area ? BERTHDV_QP_INIT_ATTR_AREA : 0, .area = area, .qp_type = BERTHDV_QP_TCP_STREAM,
@@ -183,7 +153,7 @@ static int stream_new(struct bench *b, struct berthdv_area *area, struct ibv_qp 
 	CHECK(ep.qp, "berthdv_create_qp: %s", strerror(errno));
 	vt_defer(destroy_qp, ep.qp, "ibv_destroy_qp");
 	CHECK_ERRNO(vt_ep_to_init(&ep, &o), 0, "to INIT");
-	pair_of_sockets(sock);
+	nic_area_pair_of_sockets(sock);
 	CHECK_ERRNO(berthdv_qp_attach_socket(ep.qp, sock[0]), 0, "berthdv_qp_attach_socket");
 	close(sock[0]);
 	*qp = ep.qp;
@@ -199,12 +169,12 @@ static void *writes(void *arg)
 	return NULL;
 }
 
-static void writer_start(struct writer *w)
+void nic_area_writer_start(struct writer *w)
 {
 	CHECK(!pthread_create(&w->thread, NULL, writes, w), "pthread_create");
 }
 
-static void writer_end(struct writer *w)
+void nic_area_writer_end(struct writer *w)
 {
 	CHECK(!pthread_join(w->thread, NULL), "pthread_join");
 	close(w->sock);
@@ -218,13 +188,13 @@ static void hold(struct bench *b, uint32_t token)
 	b->token[b->tokens++] = token;
 }
 
-static void give_back(struct bench *b)
+void nic_area_give_back(struct bench *b)
 {
 	berthdv_area_return(b->area, b->token, b->tokens);
 	b->tokens = 0;
 }
 
-static void check_pieces(struct bench *b, uint32_t token, uint32_t length, uint64_t seed, uint64_t pos)
+void nic_area_check_pieces(struct bench *b, uint32_t token, uint32_t length, uint64_t seed, uint64_t pos)
 {
 	struct berthdv_piece piece;
 	uint32_t done = 0;
@@ -241,44 +211,44 @@ static void check_pieces(struct bench *b, uint32_t token, uint32_t length, uint6
 }
 
 /* The next bytes of a stream. Returns how many; 0: its end. */
-static uint32_t take(struct bench *b, uint64_t pos)
+uint32_t nic_area_take(struct bench *b, uint64_t pos)
 {
 	struct ibv_wc wc;
 
 	vt_poll(b->cq, &wc, "bytes of a stream");
 	CHECK(wc.status == IBV_WC_SUCCESS, "bytes of a stream: %s", ibv_wc_status_str(wc.status));
-	check_pieces(b, (uint32_t)wc.wr_id, wc.byte_len, SEED, pos);
+	nic_area_check_pieces(b, (uint32_t)wc.wr_id, wc.byte_len, SEED, pos);
 	return wc.byte_len;
 }
 
 /* Receives from @pos up to the end of the stream. */
-static void take_all(struct bench *b, uint64_t pos, size_t bytes)
+void nic_area_take_all(struct bench *b, uint64_t pos, size_t bytes)
 {
 	uint32_t n;
 
-	while ((n = take(b, pos))) {
+	while ((n = nic_area_take(b, pos))) {
 		pos += n;
 		/* Out of order, and not at once. */
 		if (b->tokens > 100)
-			give_back(b);
+			nic_area_give_back(b);
 	}
 	CHECK_EQ(pos, bytes, "bytes of the stream");
-	give_back(b);
+	nic_area_give_back(b);
 	CHECK_EQ(berthdv_area_refused(b->area), 0, "tokens that were refused");
 }
 
 static void handed_over(const void *arg)
 {
 	const enum vt_mem *kind = arg;
-	struct bench *b = bench_new(*kind);
+	struct bench *b = nic_area_bench_new(*kind);
 	struct writer w = { .bytes = 8000001, .seed = SEED };
 	const uint64_t handed = counter("rx_handed_over_bytes"), was_copied = copied();
 	struct ibv_qp *qp;
 
-	w.sock = stream_new(b, b->area, &qp);
-	writer_start(&w);
-	take_all(b, 0, w.bytes);
-	writer_end(&w);
+	w.sock = nic_area_stream_new(b, b->area, &qp);
+	nic_area_writer_start(&w);
+	nic_area_take_all(b, 0, w.bytes);
+	nic_area_writer_end(&w);
 	CHECK_EQ(counter("rx_handed_over_bytes") - handed, w.bytes, "bytes that were handed over");
 	CHECK_EQ(b->handed, w.bytes, "bytes in pieces that were handed over");
 	CHECK_EQ(copied() - was_copied + b->copied, 0, "bytes that were copied");
@@ -303,7 +273,7 @@ static void *takes_devmem(void *arg)
 	return NULL;
 }
 
-static struct vt_pair *rc_pair(struct bench *b)
+struct vt_pair *nic_area_rc_pair(struct bench *b)
 {
 	struct berthdv_srq_init_attr dv = { .area = b->area };
 	struct ibv_srq_init_attr attr = { };
@@ -318,21 +288,13 @@ static struct vt_pair *rc_pair(struct bench *b)
 	return vt_pair_new(b->peer, b->dev, &o);
 }
 
-/* SENDs into the area, of any length, one after the other. */
-struct sends {
-	struct vt_pair *p;
-	struct vt_buf *src;
-	uint32_t count;
-	bool under_way;
-};
-
 static uint32_t length_of(const struct sends *s)
 {
 	return 1 + s->count * 7919 % MESSAGE;
 }
 
 /* Returns whether one has arrived; its tokens are held. */
-static bool send_on(struct bench *b, struct sends *s)
+bool nic_area_send_on(struct bench *b, struct sends *s)
 {
 	struct ibv_wc wc;
 
@@ -343,7 +305,7 @@ static bool send_on(struct bench *b, struct sends *s)
 	if (s->under_way)
 		return false;
 	CHECK(wc.status == IBV_WC_SUCCESS, "a message: %s", ibv_wc_status_str(wc.status));
-	check_pieces(b, (uint32_t)wc.wr_id, length_of(s), s->src->seed, VT_SKEW + s->count);
+	nic_area_check_pieces(b, (uint32_t)wc.wr_id, length_of(s), s->src->seed, VT_SKEW + s->count);
 	vt_expect_wc(&s->p->a, b->scq, 1, IBV_WC_SUCCESS, "SEND", NULL);
 	s->count++;
 	return true;
@@ -363,8 +325,8 @@ static void write_to_held(struct bench *b, struct vt_pair *p, struct vt_buf *src
 static void together(const void *arg)
 {
 	const enum vt_mem *kind = arg;
-	struct bench *b = bench_new(*kind);
-	struct sends s = { rc_pair(b), vt_buf_new(b->peer, VT_HOST, 2 * MESSAGE, VT_ACCESS_ALL), 0, false };
+	struct bench *b = nic_area_bench_new(*kind);
+	struct sends s = { nic_area_rc_pair(b), vt_buf_new(b->peer, VT_HOST, 2 * MESSAGE, VT_ACCESS_ALL), 0, false };
 	struct writer w = { .bytes = 4000003, .seed = SEED }, other = { .bytes = 3000007, .seed = SEED + 1 };
 	struct beside d = { .b = b };
 	bool ended = false;
@@ -373,168 +335,34 @@ static void together(const void *arg)
 	struct ibv_wc wc;
 	int sock[2];
 
-	w.sock = stream_new(b, b->area, &qp);
-	pair_of_sockets(sock);
+	w.sock = nic_area_stream_new(b, b->area, &qp);
+	nic_area_pair_of_sockets(sock);
 	d.sock = sock[0];
 	other.sock = sock[1];
-	writer_start(&w);
-	writer_start(&other);
+	nic_area_writer_start(&w);
+	nic_area_writer_start(&other);
 	CHECK(!pthread_create(&d.thread, NULL, takes_devmem, &d), "pthread_create");
 	while (!ended || s.count < SENDS) {
-		if (s.count < SENDS && send_on(b, &s))
+		if (s.count < SENDS && nic_area_send_on(b, &s))
 			write_to_held(b, s.p, s.src, s.count % 999);
 		if (!ended && vt_poll_for(b->cq, &wc, 1)) {
 			CHECK(wc.status == IBV_WC_SUCCESS, "bytes of a stream: %s", ibv_wc_status_str(wc.status));
-			check_pieces(b, (uint32_t)wc.wr_id, wc.byte_len, SEED, pos);
+			nic_area_check_pieces(b, (uint32_t)wc.wr_id, wc.byte_len, SEED, pos);
 			pos += wc.byte_len;
 			ended = !wc.byte_len;
 		}
 		if (b->tokens > 100)
-			give_back(b);
+			nic_area_give_back(b);
 	}
 	CHECK_EQ(pos, w.bytes, "bytes of the stream");
 	CHECK_EQ(b->handed, w.bytes, "bytes in pieces that were handed over");
 	CHECK(!pthread_join(d.thread, NULL), "pthread_join");
 	CHECK_EQ(d.got, other.bytes, "bytes of the devmem socket");
-	writer_end(&w);
-	writer_end(&other);
+	nic_area_writer_end(&w);
+	nic_area_writer_end(&other);
 	close(d.sock);
-	give_back(b);
+	nic_area_give_back(b);
 	CHECK_EQ(berthdv_area_refused(b->area), 0, "tokens that were refused");
-}
-
-/* ---- no chunks ---- */
-
-static uint32_t drain(struct bench *b, uint64_t *pos)
-{
-	struct ibv_wc wc;
-	uint32_t n = 0;
-
-	while (vt_poll_for(b->cq, &wc, 500 * vt_cfg.slow)) {
-		CHECK(wc.status == IBV_WC_SUCCESS, "bytes of a stream: %s", ibv_wc_status_str(wc.status));
-		check_pieces(b, (uint32_t)wc.wr_id, wc.byte_len, SEED, *pos);
-		*pos += wc.byte_len;
-		n++;
-	}
-	return n;
-}
-
-static void exhausted(const void *unused __attribute__((unused)))
-{
-	struct bench *b = bench_new(VT_UDMABUF);
-	struct writer w = { .bytes = 5000001, .seed = SEED };
-	uint64_t pos = 0;
-	struct ibv_qp *qp;
-
-	w.sock = stream_new(b, b->area, &qp);
-	writer_start(&w);
-	for (int round = 0; round < 2; round++) {
-		drain(b, &pos);
-		CHECK(b->tokens > CHUNKS / 2 && pos < w.bytes, "%u tokens after %llu bytes", b->tokens, (unsigned long long)pos);
-		give_back(b);
-	}
-	take_all(b, pos, w.bytes);
-	writer_end(&w);
-}
-
-/* ---- ends ---- */
-
-/* The binding ends: the area goes on with its chunks, and has to be gone before they are bound again. */
-static void unbound(const void *unused __attribute__((unused)))
-{
-	struct bench *b = bench_new(VT_UDMABUF);
-	struct sends s = { rc_pair(b), vt_buf_new(b->peer, VT_HOST, 2 * MESSAGE, VT_ACCESS_ALL), 0, false };
-	struct writer w = { .bytes = 3000001, .seed = SEED };
-	struct bench again = { .fd = b->fd };
-	struct ibv_qp *qp;
-	uint64_t pos = 0;
-
-	w.sock = stream_new(b, b->area, &qp);
-	writer_start(&w);
-	pos += take(b, pos);
-	close(b->binding);
-	take_all(b, pos, w.bytes);
-	writer_end(&w);
-	while (s.count < 20)
-		send_on(b, &s);
-	give_back(b);
-	CHECK_ERRNO(try_bind(b), EBUSY, "to bind what an area has");
-	vt_run_deferred();
-	bind_in_time(&again);
-}
-
-static void refused(const void *unused __attribute__((unused)))
-{
-	struct bench *b = memory_new(VT_UDMABUF);
-	struct berthdv_area *second;
-
-	bind_in_time(b);
-	CHECK(!area_try(b, 2 * CHUNK, BYTES) && errno == EBUSY, "chunks of two pages of bound memory: %s", strerror(errno));
-	CHECK(!area_try(b, CHUNK, BYTES / 2) && errno == EBUSY, "half of bound memory: %s", strerror(errno));
-	area_new(b);
-	/* Whoever shares them may be several. */
-	second = area_try(b, CHUNK, BYTES);
-	CHECK(second, "a second area over bound memory: %s", strerror(errno));
-	vt_defer(destroy_area, second, "berthdv_destroy_area");
-}
-
-/* Device memory for a QP that has no area, or another one. */
-static void not_here(const void *own)
-{
-	struct bench *b = bench_new(VT_UDMABUF);
-	struct berthdv_area *other = NULL;
-	struct writer w = { .bytes = 4096, .seed = SEED };
-	struct ibv_sge sge = { IOVA, MESSAGE, b->mr->lkey };
-	struct ibv_recv_wr wr = { .wr_id = 5, .sg_list = &sge, .num_sge = 1 }, *bad;
-	struct ibv_qp *qp;
-	struct ibv_wc wc;
-
-	if (own) {
-		struct vt_buf *elsewhere = vt_buf_new(b->dev, VT_UDMABUF, BYTES, VT_ACCESS_ALL);
-		const struct berthdv_area_attr attr = { .chunk_size = CHUNK, .max_message = MESSAGE };
-
-		other = berthdv_create_area(elsewhere->mr, &attr);
-		CHECK(other, "berthdv_create_area: %s", strerror(errno));
-		vt_defer(destroy_area, other, "berthdv_destroy_area");
-	}
-	w.sock = stream_new(b, other, &qp);
-	if (!own)
-		CHECK_ERRNO(ibv_post_recv(qp, &wr, &bad), 0, "ibv_post_recv");
-	writer_start(&w);
-	vt_poll(b->cq, &wc, "bytes of memory that is not ours");
-	CHECK_EQ(wc.status, IBV_WC_LOC_PROT_ERR, "status");
-	writer_end(&w);
-}
-
-/* A process dies with chunks in every state. */
-static void killed(const void *unused __attribute__((unused)))
-{
-	struct bench *b = memory_new(VT_UDMABUF);
-
-	for (int i = 0; i < 4; i++) {
-		pid_t pid = fork();
-
-		CHECK(pid >= 0, "fork: %s", strerror(errno));
-		if (!pid) {
-			struct bench *mine = bench_new(VT_BAR);
-			struct writer w = { .bytes = 1U << 30, .seed = SEED };
-			struct ibv_qp *qp;
-			uint64_t pos = 0;
-
-			w.sock = stream_new(mine, mine->area, &qp);
-			writer_start(&w);
-			for (;;) {
-				pos += take(mine, pos);
-				if (mine->tokens > 200)
-					give_back(mine);
-			}
-		}
-		vt_sleep_ms(300 + 130 * (unsigned int)i);
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
-	}
-	/* The queue is free again. */
-	bind_in_time(b);
 }
 
 static void add_cases(void)
@@ -548,12 +376,7 @@ static void add_cases(void)
 		snprintf(name, sizeof(name), "nic_area/together/%s", vt_mem_name[mems[i]]);
 		vt_add(name, together, &mems[i], 60);
 	}
-	vt_add("nic_area/exhausted", exhausted, NULL, 60);
-	vt_add("nic_area/unbound", unbound, NULL, 60);
-	vt_add("nic_area/refused", refused, NULL, 0);
-	vt_add("nic_area/no_area", not_here, NULL, 0);
-	vt_add("nic_area/other_area", not_here, "own", 0);
-	vt_add("nic_area/killed", killed, NULL, 60);
+	nic_area_add_life();
 }
 
 int main(int argc, char **argv)

@@ -26,6 +26,9 @@
 #define SO_DEVMEM_DMABUF	79
 #define SO_DEVMEM_DONTNEED	80
 
+#define TOKENS	1024	/* that come at once, at most */
+#define AT_ONCE	128	/* that can be returned */
+
 struct dmabuf_cmsg {
 	uint64_t offset;
 	uint32_t size, token, dmabuf, flags;
@@ -126,14 +129,13 @@ int vt_nic_bind(const char *netns, const char *netdev, uint32_t queue, int dmabu
 	return -1;
 }
 
-size_t vt_nic_take(int sock, const uint8_t *mem, uint64_t seed, uint64_t pos)
+static size_t take(int sock, const uint8_t *mem, uint64_t seed, uint64_t pos, struct token *token, uint32_t *tokens)
 {
 	static char control[65536] __attribute__((aligned(8)));
-	char linear[4096];
+	/* So large that no piece is told in parts. */
+	static char linear[1 << 20];
 	struct iovec iov = { linear, sizeof(linear) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
-	struct token token[128];
-	uint32_t tokens = 0;
 	size_t bytes = 0;
 	ssize_t ret = recvmsg(sock, &msg, MSG_SOCK_DEVMEM);
 
@@ -145,10 +147,33 @@ size_t vt_nic_take(int sock, const uint8_t *mem, uint64_t seed, uint64_t pos)
 		CHECK(vt_mismatch(mem + d->offset, d->size, seed, pos + bytes) < 0, "%u bytes of a devmem socket are wrong",
 		      d->size);
 		bytes += d->size;
-		CHECK(tokens < 128, "too many pieces at once");
-		token[tokens++] = (struct token){ d->token, 1 };
+		CHECK(*tokens < TOKENS, "too many pieces at once");
+		token[(*tokens)++] = (struct token){ d->token, 1 };
 	}
-	CHECK(!tokens || setsockopt(sock, SOL_SOCKET, SO_DEVMEM_DONTNEED, token, tokens * sizeof(token[0])) == (int)tokens,
-	      "SO_DEVMEM_DONTNEED: %s", strerror(errno));
+	return bytes;
+}
+
+size_t vt_nic_take(int sock, const uint8_t *mem, uint64_t seed, uint64_t pos)
+{
+	struct token token[TOKENS];
+	uint32_t tokens = 0;
+	size_t bytes = take(sock, mem, seed, pos, token, &tokens);
+	int ret, n;
+
+	for (uint32_t i = 0; i < tokens; i += AT_ONCE) {
+		n = tokens - i < AT_ONCE ? (int)(tokens - i) : AT_ONCE;
+		ret = setsockopt(sock, SOL_SOCKET, SO_DEVMEM_DONTNEED, token + i, (size_t)n * sizeof(token[0]));
+		CHECK(ret == n, "SO_DEVMEM_DONTNEED: %s", strerror(errno));
+	}
+	return bytes;
+}
+
+size_t vt_nic_hold(int sock, const uint8_t *mem, uint64_t seed, uint64_t pos, uint32_t *chunks)
+{
+	struct token token[TOKENS];
+	uint32_t tokens = 0;
+	size_t bytes = take(sock, mem, seed, pos, token, &tokens);
+
+	*chunks += tokens;
 	return bytes;
 }

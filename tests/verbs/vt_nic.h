@@ -13,4 +13,7 @@ int vt_nic_bind(const char *netns, const char *netdev, uint32_t queue, int dmabu
  * dma-buf's mapping. Return: bytes; 0: the end. */
 size_t vt_nic_take(int sock, const uint8_t *mem, uint64_t seed, uint64_t pos);
 
+/** vt_nic_hold() - The same, but nothing is returned; @chunks is raised by how many chunks that is. */
+size_t vt_nic_hold(int sock, const uint8_t *mem, uint64_t seed, uint64_t pos, uint32_t *chunks);
+
 #endif
