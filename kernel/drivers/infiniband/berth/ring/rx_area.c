@@ -179,19 +179,18 @@ int berth_rx_area_extend(struct berth_rq *rq, u32 need)
 /* What comes next begins another piece. */
 static void seal(struct berth_rq *rq)
 {
-	const u32 unused = rq->reach - rq->received;
-	struct berth_sge *last;
+	while (rq->reach > rq->received) {
+		struct berth_sge *last = &rq->sge[rq->num_sge - 1];
+		const u32 unused = min(rq->reach - rq->received, last->length);
 
-	if (!unused)
-		return;
-	last = &rq->sge[rq->num_sge - 1];
-	rq->reach -= unused;
-	last->length -= unused;
-	if (last->length)
-		return;
-	/* Nothing has landed in it. */
-	rq->num_sge--;
-	give(rq->area, rq->chunk[rq->num_sge], rq->area->spare);
+		rq->reach -= unused;
+		last->length -= unused;
+		if (last->length)
+			return;
+		/* Nothing has landed in it. */
+		rq->num_sge--;
+		give(rq->area, rq->chunk[rq->num_sge], rq->area->spare);
+	}
 }
 
 static bool most_are_out(const struct berth_rx_area *area)
