@@ -368,6 +368,8 @@ static u32 source_home(struct berth_source *source)
 	struct nic_bound *bound = container_of(source, struct nic_bound, source);
 	u32 home;
 
+	/* Who asks again sees those that packets had which were left to another CPU. */
+	nic_kick();
 	spin_lock_bh(&bound->lock);
 	/* What has come back to the page_pool, too. */
 	refill(bound, bound->total);
