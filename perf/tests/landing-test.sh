@@ -5,22 +5,12 @@ set -euo pipefail
 tool=$1
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-failed=0
+# shellcheck source=perf/tests/expects.sh
+. "$(dirname "${BASH_SOURCE[0]}")/expects.sh"
 port=$((20000 + $$ % 10000))
 
-# expect NAME STATUS PATTERN ARGUMENTS…: of the output, which must be one line unless lines is 0.
-expect() {
-	local name=$1 want=$2 pattern=$3 status=0
-	shift 3
-	timeout 20 "$tool" "$@" >"$dir/out" 2>&1 || status=$?
-	if [[ $status -eq $want ]] && grep -Eq -- "$pattern" "$dir/out" &&
-	   [[ ${lines:-1} -eq 0 || $(wc -l <"$dir/out") -eq 1 ]]; then
-		echo "PASS $name"
-	else
-		echo "FAIL $name: status $status, not $want: $(cat "$dir/out")"
-		failed=1
-	fi
-}
+# expect NAME STATUS PATTERN ARGUMENTS…
+expect() { expects "$1" "$2" "$3" timeout 20 "$tool" "${@:4}"; }
 
 lines=0 expect help 0 '^usage: berth_landing_bw' --help
 expect mode 2 "unknown mode 'verbs': use stream" --mode=verbs

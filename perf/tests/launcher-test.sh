@@ -5,7 +5,8 @@ set -euo pipefail
 launchers=$1
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-failed=0
+# shellcheck source=perf/tests/expects.sh
+. "$(dirname "${BASH_SOURCE[0]}")/expects.sh"
 cat >"$dir/ib_write_bw" <<'TOOL'
 #!/bin/sh
 printf '<%s>' "$@"
@@ -18,20 +19,8 @@ unset LD_PRELOAD BERTH_DMABUF
 # A launcher built with ASan would otherwise refuse to start behind another preloaded library.
 export ASAN_OPTIONS=verify_asan_link_order=0
 
-# expect NAME STATUS PATTERN ARGUMENTS…: of the combined output, which must be one line unless
-# PATTERN is for help.
-expect() {
-	local name=$1 want=$2 pattern=$3 status=0
-	shift 3
-	"$launchers/${tool:-ib_write_bw}" "$@" >"$dir/out" 2>&1 || status=$?
-	if [[ $status -eq $want ]] && grep -Eq -- "$pattern" "$dir/out" &&
-	   [[ ${lines:-1} -eq 0 || $(wc -l <"$dir/out") -eq 1 ]]; then
-		echo "PASS $name"
-	else
-		echo "FAIL $name: status $status, not $want: $(cat "$dir/out")"
-		failed=1
-	fi
-}
+# expect NAME STATUS PATTERN ARGUMENTS…
+expect() { expects "$1" "$2" "$3" "$launchers/${tool:-ib_write_bw}" "${@:4}"; }
 
 # A device that opens, so that the exporter's check passes everywhere.
 dev=/dev/null
