@@ -351,7 +351,8 @@ enum berth_doorbell_open_attrs {
 
 /*
  * EINVAL: figures that do not fit, no MR of a dma-buf; EACCES: it may not be written; EBUSY: a byte of it belongs to another
- * area, or to what is bound to a NIC's queue and is not exactly that in chunks of a page. An area that a QP or an SRQ uses is not destroyed (EBUSY).
+ * area, or to what is bound to a NIC's queue and is not exactly that in chunks of a page. An area that a QP or an SRQ uses
+ * is not destroyed (EBUSY).
  */
 enum berth_area_methods {
 	BERTH_METHOD_AREA_CREATE = (1U << UVERBS_ID_NS_SHIFT),

@@ -265,6 +265,18 @@ static u32 find_runs(const struct berth_booking *booking, struct berth_run *run)
 	return count;
 }
 
+/* The runs of a range of the mapped dma-buf, to be freed with kvfree(); NULL: no memory. */
+static struct berth_run *runs_of(const struct berth_booking *booking, u32 *count)
+{
+	struct berth_run *run;
+
+	*count = find_runs(booking, NULL);
+	run = kvmalloc_array(*count, sizeof(*run), GFP_KERNEL_ACCOUNT);
+	if (run)
+		find_runs(booking, run);
+	return run;
+}
+
 /**
  * berth_source_get() - whose chunks a range of an area's memory consists of
  * @area: mapped.
@@ -284,11 +296,9 @@ struct berth_source *berth_source_get(struct berth_area *area, u64 first, u64 le
 	dma_resv_assert_held(area->dmabuf->resv);
 	if (area->dev != berth_netmem_device())
 		return ERR_PTR(-EBUSY);
-	count = find_runs(&range, NULL);
-	run = kvmalloc_array(count, sizeof(*run), GFP_KERNEL_ACCOUNT);
+	run = runs_of(&range, &count);
 	if (!run)
 		return ERR_PTR(-ENOMEM);
-	find_runs(&range, run);
 	source = source_of(run, count);
 	kvfree(run);
 	return source ?: ERR_PTR(-EBUSY);
@@ -308,11 +318,9 @@ static int booking_claim(struct berth_booking *booking)
 	/* Addresses of another device mean something else. */
 	if (booking->area->dev != berth_netmem_device())
 		return 0;
-	count = find_runs(booking, NULL);
-	run = kvmalloc_array(count, sizeof(*run), GFP_KERNEL_ACCOUNT);
+	run = runs_of(booking, &count);
 	if (!run)
 		return -ENOMEM;
-	find_runs(booking, run);
 	claim = berth_claim_runs(run, count);
 	kvfree(run);
 	if (IS_ERR(claim))
