@@ -11,7 +11,7 @@ need_programs rc_data
 before=$(census berth0 berth1)
 if debug_kernel; then
 	run_verbs rc_data --filter 'big/too_big/*'
-elif [[ -n ${BERTH_LONG:-} ]]; then
+elif long; then
 	run_verbs rc_data --filter 'big/*'
 else
 	run_verbs rc_data --filter 'big/*/local*'

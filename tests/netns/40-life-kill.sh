@@ -8,7 +8,7 @@ set -uo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"
 need_programs rc_life
 
-[[ -z ${BERTH_LONG:-} ]] || export LIFE_ROUNDS=50
+! long || export LIFE_ROUNDS=50
 before=$(census berth0 berth1)
 run_verbs rc_life --filter 'kill/*'
 same_census kill/left_behind "$before" berth0 berth1

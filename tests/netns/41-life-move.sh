@@ -21,7 +21,7 @@ asked_again() {
 			--filter 'revoke/under_traffic/wire'
 	done
 }
-if [[ -n ${BERTH_LONG:-} ]]; then
+if long; then
 	asked_again
 	link_down
 fi

@@ -1,15 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 # The module goes and comes, again and again: links are deleted under traffic, the processes killed, the module
-# unloaded with links that still exist, loaded, and its links used. 5 rounds, 3 on the debug kernel, 100 with --long. Runs in
-# the guest.
+# unloaded with links that still exist, loaded, and its links used. 2 rounds, 100 with --long. Runs in the guest.
 # timeout: 180
 set -uo pipefail
 # shellcheck source=tests/verbs/guest-lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../verbs/guest-lib.sh"
 need_programs rc_data
-rounds=3
-[[ -z ${BERTH_LONG:-} ]] || rounds=100
+rounds=2
+! long || rounds=100
 traffic=
 stop_traffic() {
 	[[ -z $traffic ]] || kill -9 -- "-$traffic" 2>/dev/null

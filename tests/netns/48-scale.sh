@@ -13,7 +13,7 @@ if debug_kernel; then
 else
 	# 10,000 QPs take half a minute.
 	run_verbs scale --filter 'scale/qps/local' --filter 'scale/[!q]*/local' --filter 'scale/processes/wire'
-	[[ -z ${BERTH_LONG:-} ]] || run_verbs scale --filter 'scale/qps/wire' --filter 'scale/rate/wire'
+	! long || run_verbs scale --filter 'scale/qps/wire' --filter 'scale/rate/wire'
 fi
 same_census scale/left_behind "$before" berth0 berth1
 exit $failed

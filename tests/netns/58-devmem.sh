@@ -77,7 +77,9 @@ ip -n ta link set nic0 down && ip -n ta link set nic0 up && ip -n ta addr add $s
 landed devmem/bound/beside $four 1000000
 kill_transfer
 
-for ((i = 0; i < 3; i++)); do
+rounds=1
+! long || rounds=10
+for ((i = 0; i < rounds; i++)); do
 	served '' "ip netns exec ta timeout 60 python3 $devmem serve nic0 3 $four $PORT 50000000 --keep 500" tb $four 50000000 &
 	sleep 1.$((RANDOM % 9))
 	pkill -9 -f "$devmem serve"

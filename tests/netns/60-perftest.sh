@@ -33,17 +33,20 @@ ON_DEBUG=(ib_write_bw-local-16-qps ib_send_lat-local ib_send_bw-wire-16-qps ib_s
 	ib_read_bw-wire-bar ib_write_bw-loss-16-qps)
 failed=0
 
+# ./run test --long: everything.
+long() { [[ -n ${BERTH_LONG:-} ]]; }
+
 # wanted NAME: on the debug kernel a sample; with TCP-offload QPs (95) each tool with each exporter, 16 QPs, and all sizes
 # of WRITE, and with --long all.
 wanted() {
-	local tcp=('*-wire-heap' '*-wire-udmabuf' '*-wire-bar' '*-16-qps' ib_write_bw-wire-all-sizes)
+	local tcp=('*-wire-heap' '*-wire-udmabuf' '*-wire-bar' ib_write_bw-{wire,loss}-16-qps ib_send_bw-wire-16-qps ib_write_bw-wire-all-sizes)
 	local pattern
 	[[ $1 == *"$select"* ]] || return 1
 	if [[ ${BERTH_FLAVOUR:-stock} != stock ]]; then
 		[[ " ${ON_DEBUG[*]} " == *" $1 "* ]]
 		return
 	fi
-	[[ ${BERTH_QP_TYPE:-} == tcp && -z ${BERTH_LONG:-} ]] || return 0
+	[[ ${BERTH_QP_TYPE:-} == tcp ]] && ! long || return 0
 	for pattern in "${tcp[@]}"; do
 		# shellcheck disable=SC2053
 		[[ $1 != $pattern ]] || return 0
@@ -83,18 +86,17 @@ check() {
 
 all_sizes=$(for ((i = 1; i <= 23; i++)); do echo -n "$((1 << i)) "; done)
 
-# All sizes take long, as perftest measures its clock for each: the bandwidth of each opcode has them on one path and one
-# tool of latency, with --long each tool on both.
+# All sizes take long, as perftest measures its clock for each: WRITE has them on the wire and READ on one device, with --long
+# each tool has them on both paths.
 host_memory() {
 	local tool path
 	for path in local wire; do
 		for tool in "${TOOLS[@]}"; do
-			case ${BERTH_LONG:-$tool-$path} in
-			*_lat-*|ib_write_bw-local|ib_send_bw-wire|ib_read_bw-wire)
-				check "$tool-$path" "/usr/bin/$tool" $path 65536 -s 65536 -n 20 ;;
-			*)
-				check "$tool-$path-all-sizes" "/usr/bin/$tool" $path "$all_sizes" -a -n 5 ;;
-			esac
+			if long || [[ $tool-$path == ib_@(write_bw-wire|read_bw-local) ]]; then
+				check "$tool-$path-all-sizes" "/usr/bin/$tool" $path "$all_sizes" -a -n 5
+			else
+				check "$tool-$path" "/usr/bin/$tool" $path 65536 -s 65536 -n 20
+			fi
 		done
 		for tool in "${BANDWIDTH[@]}"; do
 			check "$tool-$path-16-qps" "/usr/bin/$tool" $path 4096 -s 4096 -n 20 -q 16
@@ -117,14 +119,14 @@ dmabufs() {
 		done
 		# On one device heap and udmabuf are alike: one tool tells.
 		for tool in "${BANDWIDTH[@]}"; do
-			[[ -n ${BERTH_LONG:-} || $exporter == bar || $tool == ib_send_bw ]] || continue
+			long || [[ $exporter == bar || $tool == ib_send_bw ]] || continue
 			check "$tool-local-$exporter" "$PERF_LAUNCHERS/$tool" local 65536 -s 65536 -n 20 \
 				"--use_dmabuf=$exporter"
 		done
-		[[ -z ${BERTH_LONG:-} ]] ||
+		! long ||
 			check "ib_write_bw-wire-$exporter-all-sizes" "$PERF_LAUNCHERS/ib_write_bw" wire "$all_sizes" \
 				-a -n 5 "--use_dmabuf=$exporter"
-		[[ -z ${BERTH_LONG:-} && $exporter != bar ]] ||
+		! long && [[ $exporter != bar ]] ||
 			check "ib_send_bw-wire-$exporter-16-qps" "$PERF_LAUNCHERS/ib_send_bw" wire 4096 \
 			-s 4096 -n 20 -q 16 "--use_dmabuf=$exporter"
 	done
@@ -144,7 +146,7 @@ lossy() {
 		fi
 	done
 	for tool in "${TOOLS[@]}"; do
-		[[ -n ${BERTH_LONG:-} || $tool != ib_@(write|read)_lat ]] || continue
+		long || [[ $tool != ib_@(write|read)_lat ]] || continue
 		check "$tool-loss" "/usr/bin/$tool" wire 65536 -s 65536 -n 50
 	done
 	for tool in "${BANDWIDTH[@]}"; do

@@ -21,8 +21,10 @@ run_verbs_as '' tcp/ rc_events --filter 'channel/*' --filter 'events/*'
 run_verbs_as '' tcp/ rc_srq --filter "$paths"
 run_verbs_as '' tcp/ rc_mw --filter '*/wire*'
 # ATOMIC WRITE does not exist here; absent memory stops the stream without a word to the peer.
-run_verbs_as '' tcp/ odp --filter "odp/[!ap]$paths"
-[[ -z ${BERTH_LONG:-} ]] || export LIFE_ROUNDS=50
+odp=(--filter "odp/[!apc]$paths" --filter 'odp/caps' --filter 'odp/churn/private/wire')
+! long || odp=(--filter "odp/[!ap]$paths")
+run_verbs_as '' tcp/ odp "${odp[@]}"
+! long || export LIFE_ROUNDS=50
 run_verbs_as '' tcp/ rc_life --filter 'kill/*' --filter 'move/*'
 same_census tcp/left_behind "$before" berth0 berth1
 exit $failed

@@ -36,8 +36,8 @@ programs() {
 }
 # Programs whose server speaks first, or that connect twice.
 more_programs() {
-	local name=$1 tool tools=(ib_write_bw ib_write_lat ib_read_bw ib_read_lat ib_send_bw ib_send_lat)
-	! debug_kernel || tools=(ib_write_bw ib_read_lat ib_send_bw)
+	local name=$1 tool tools=(ib_write_bw ib_read_lat ib_send_bw)
+	! long || tools=(ib_{write,read,send}_{bw,lat})
 	cm_pair "$name/ucmatose" ucmatose -b $four -c 5 -C 20 -- ucmatose -s $four -c 5 -C 20
 	for tool in "${tools[@]}"; do
 		cm_pair "$name/$tool" $tool -R -F -n 50 -- $tool -R -F -n 50 $four
@@ -68,8 +68,8 @@ fi
 
 # ---- killed, either side ----
 killed() {
-	local victim=$1 i server client rounds=5
-	[[ -z ${BERTH_LONG:-} ]] || rounds=105
+	local victim=$1 i server client rounds=2
+	! long || rounds=105
 	for ((i = 0; i < rounds; i++)); do
 		ip netns exec ta rping -s -a $four -P >/dev/null 2>&1 & server=$!
 		await_listener rping

@@ -143,7 +143,8 @@ static void busy(const void *wire)
 	void *said;
 
 	CHECK(!pthread_create(&thread, NULL, resizer, &s), "pthread_create");
-	for (int round = 0; round < 20; round++) {
+	/* For as long as it takes the other thread to have its turns, within the time of the case. */
+	for (int round = 0; round < 20 || __atomic_load_n(&s.done, __ATOMIC_RELAXED) <= 2; round++) {
 		for (int i = 0; i < 32; i++)
 			CHECK_ERRNO(vt_recv(&b.p->b, out + i, vt_sge(b.dst, 0, 4096)), 0, "ibv_post_recv");
 		for (int i = 0; i < 32; i++)
@@ -156,7 +157,6 @@ static void busy(const void *wire)
 	__atomic_store_n(&s.stop, true, __ATOMIC_RELEASE);
 	pthread_join(thread, &said);
 	CHECK(!said, "the thread that resizes: %s", (char *)said);
-	CHECK(s.done > 2, "the thread that resizes hardly ran");
 	vt_poll_none(s.cq, 20, "all was polled");
 }
 

@@ -48,6 +48,9 @@ need_programs() {
 # combination, a sample of them with all code paths is enough there.
 debug_kernel() { [[ ${BERTH_FLAVOUR:-stock} == debug ]]; }
 
+# ./run test --long: everything; else what is alike has a sample.
+long() { [[ -n ${BERTH_LONG:-} ]]; }
+
 # The programs' deadlines are for the stock kernel.
 slow() {
 	if debug_kernel; then echo 6; else echo 2; fi
