@@ -11,12 +11,13 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/bottom_half.h>
+#include <linux/atomic.h>
 #include <linux/err.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/nospec.h>
 #include <linux/overflow.h>
+#include <linux/preempt.h>
 #include <linux/slab.h>
 
 #include "area.h"
@@ -41,78 +42,133 @@ static struct berth_netmem to_handle(struct berth_chunk *chunk)
  * ---- free chunks ----
  */
 
-/* Move a batch from the stack to a cache that is empty. */
+static bool cache_own(struct chunk_cache *cache)
+{
+	int idle = 0;
+
+	return atomic_try_cmpxchg_acquire(&cache->busy, &idle, 1);
+}
+
+static void cache_disown(struct chunk_cache *cache)
+{
+	atomic_set_release(&cache->busy, 0);
+}
+
+/* Move a batch from the stack to a cache that is empty and ours. */
 static void cache_refill(struct berth_chunks *chunks, struct chunk_cache *cache)
 {
+	unsigned long flags;
 	u32 n;
 
-	lockdep_assert_held(&cache->lock);
-	spin_lock(&chunks->stack_lock);
+	raw_spin_lock_irqsave(&chunks->stack_lock, flags);
 	n = min(chunks->batch, chunks->top);
 	chunks->top -= n;
 	memcpy(cache->index, &chunks->stack[chunks->top], n * sizeof(u32));
-	spin_unlock(&chunks->stack_lock);
+	raw_spin_unlock_irqrestore(&chunks->stack_lock, flags);
 	cache->count = n;
 }
 
-/* Move the n entries used longest ago to the stack. True when an orphan is now complete. */
-static bool cache_spill(struct berth_chunks *chunks, struct chunk_cache *cache, u32 n)
+/* Indices to the stack. True when an orphan is now complete. */
+static bool stack_give(struct berth_chunks *chunks, const u32 *index, u32 n)
 {
+	unsigned long flags;
 	bool complete;
 
-	lockdep_assert_held(&cache->lock);
-	spin_lock(&chunks->stack_lock);
-	memcpy(&chunks->stack[chunks->top], cache->index, n * sizeof(u32));
+	raw_spin_lock_irqsave(&chunks->stack_lock, flags);
+	memcpy(&chunks->stack[chunks->top], index, n * sizeof(u32));
 	chunks->top += n;
 	complete = chunks->orphan && chunks->top == chunks->total;
-	spin_unlock(&chunks->stack_lock);
+	raw_spin_unlock_irqrestore(&chunks->stack_lock, flags);
+	return complete;
+}
+
+static bool stack_take(struct berth_chunks *chunks, u32 *index)
+{
+	unsigned long flags;
+	bool found;
+
+	raw_spin_lock_irqsave(&chunks->stack_lock, flags);
+	found = chunks->top;
+	if (found)
+		*index = chunks->stack[--chunks->top];
+	raw_spin_unlock_irqrestore(&chunks->stack_lock, flags);
+	return found;
+}
+
+/* Move the n entries used longest ago from our cache to the stack; as stack_give(). */
+static bool cache_spill(struct berth_chunks *chunks, struct chunk_cache *cache, u32 n)
+{
+	bool complete = stack_give(chunks, cache->index, n);
+
 	cache->count -= n;
 	memmove(cache->index, &cache->index[n], cache->count * sizeof(u32));
 	return complete;
 }
 
-/* The stack is empty and so is our cache: look into the others', one at a time. */
-static bool cache_steal(struct berth_chunks *chunks, u32 *index)
+/* Look into the others' caches. -EBUSY: into one of them we could not. */
+static int cache_steal(struct berth_chunks *chunks, u32 *index)
 {
-	bool found = false;
-	int cpu;
+	int cpu, err = -ENOENT;
 
 	for_each_possible_cpu(cpu) {
 		struct chunk_cache *cache = per_cpu_ptr(chunks->caches, cpu);
+		bool found;
 
 		if (!READ_ONCE(cache->count))
 			continue;
-		spin_lock(&cache->lock);
+		if (!cache_own(cache)) {
+			err = -EBUSY;
+			continue;
+		}
 		found = cache->count;
 		if (found)
 			*index = cache->index[--cache->count];
-		spin_unlock(&cache->lock);
+		cache_disown(cache);
 		if (found)
-			break;
+			return 0;
 	}
-	return found;
+	return err;
+}
+
+/*
+ * Our cache has nothing, or is busy as we have interrupted its owner. The owner of another one is about to be done, unless he
+ * has been interrupted as well, by somebody who may wait for a lock that our caller holds: then we are done without.
+ */
+static noinline bool index_take_slow(struct berth_chunks *chunks, u32 *index)
+{
+	unsigned int tries = 1000;
+	int err;
+
+	do {
+		if (stack_take(chunks, index))
+			return true;
+		err = cache_steal(chunks, index);
+		if (!err)
+			return true;
+		cpu_relax();
+	} while (err == -EBUSY && --tries);
+	this_cpu_inc(chunks->caches->exhausted);
+	return false;
 }
 
 static bool index_take(struct berth_chunks *chunks, u32 *index)
 {
 	struct chunk_cache *cache;
-	bool found;
+	bool found = false;
 
-	local_bh_disable();
+	preempt_disable();
 	cache = this_cpu_ptr(chunks->caches);
-	spin_lock(&cache->lock);
-	if (unlikely(!cache->count))
-		cache_refill(chunks, cache);
-	found = cache->count;
-	if (likely(found))
-		*index = cache->index[--cache->count];
-	spin_unlock(&cache->lock);
-	if (unlikely(!found)) {
-		found = cache_steal(chunks, index);
-		if (!found)
-			cache->exhausted++;
+	if (likely(cache_own(cache))) {
+		if (unlikely(!cache->count))
+			cache_refill(chunks, cache);
+		found = cache->count;
+		if (likely(found))
+			*index = cache->index[--cache->count];
+		cache_disown(cache);
 	}
-	local_bh_enable();
+	if (unlikely(!found))
+		found = index_take_slow(chunks, index);
+	preempt_enable();
 	return found;
 }
 
@@ -121,20 +177,23 @@ static void index_give(struct berth_chunks *chunks, u32 index)
 	struct chunk_cache *cache;
 	bool complete = false;
 
-	local_bh_disable();
+	preempt_disable();
 	cache = this_cpu_ptr(chunks->caches);
-	spin_lock(&cache->lock);
-	if (unlikely(cache->count == 2 * chunks->batch))
-		cache_spill(chunks, cache, chunks->batch);
-	cache->index[cache->count++] = index;
-	/* pool_drain() locked this cache after setting dying, or will find our entry. */
-	if (unlikely(READ_ONCE(chunks->dying)))
-		complete = cache_spill(chunks, cache, cache->count);
-	spin_unlock(&cache->lock);
+	if (likely(cache_own(cache))) {
+		if (unlikely(cache->count == 2 * chunks->batch))
+			cache_spill(chunks, cache, chunks->batch);
+		cache->index[cache->count++] = index;
+		/* pool_drain() owned this cache after setting dying, or will find our entry. */
+		if (unlikely(READ_ONCE(chunks->dying)))
+			complete = cache_spill(chunks, cache, cache->count);
+		cache_disown(cache);
+	} else {
+		complete = stack_give(chunks, &index, 1);
+	}
 	/* Nobody else can see it complete: this was the last chunk out. */
 	if (unlikely(complete))
 		queue_work(orphan_wq, &chunks->free_work);
-	local_bh_enable();
+	preempt_enable();
 }
 
 /*
@@ -145,7 +204,7 @@ static void pool_free(struct berth_chunks *chunks)
 {
 	struct berth_area *area = chunks->area;
 
-	/* A put on another CPU may have given its chunk back and still hold its cache's lock. */
+	/* A put on another CPU may have given its chunk back and still own its cache. */
 	synchronize_rcu_expedited();
 	spin_lock(&area->pools_lock);
 	list_del(&chunks->node);
@@ -179,7 +238,6 @@ static int pool_check(struct berth_area *area, size_t chunk_size, u64 first, u32
 
 static int pool_alloc_chunks(struct berth_chunks *chunks)
 {
-	int cpu;
 	u32 i;
 
 	chunks->chunk = kvcalloc(chunks->total, sizeof(*chunks->chunk), GFP_KERNEL_ACCOUNT);
@@ -187,8 +245,6 @@ static int pool_alloc_chunks(struct berth_chunks *chunks)
 	chunks->caches = alloc_percpu_gfp(struct chunk_cache, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (!chunks->chunk || !chunks->stack || !chunks->caches)
 		return -ENOMEM;
-	for_each_possible_cpu(cpu)
-		spin_lock_init(&per_cpu_ptr(chunks->caches, cpu)->lock);
 	for (i = 0; i < chunks->total; i++) {
 		chunks->chunk[i].chunks = chunks;
 		chunks->chunk[i].index = i;
@@ -216,7 +272,7 @@ struct berth_chunks *berth_chunks_create(struct berth_area *area, size_t chunk_s
 	chunks->shift = ilog2(chunk_size);
 	/* Small pools are not to vanish into caches that other CPUs have to search. */
 	chunks->batch = clamp_t(u32, count / (4 * num_possible_cpus()), 1, CHUNK_BATCH_MAX);
-	spin_lock_init(&chunks->stack_lock);
+	raw_spin_lock_init(&chunks->stack_lock);
 	INIT_WORK(&chunks->free_work, pool_free_work);
 	err = pool_alloc_chunks(chunks);
 	if (err)
@@ -247,15 +303,16 @@ static void pool_drain(struct berth_chunks *chunks)
 	int cpu;
 
 	WRITE_ONCE(chunks->dying, true);
-	local_bh_disable();
 	for_each_possible_cpu(cpu) {
 		struct chunk_cache *cache = per_cpu_ptr(chunks->caches, cpu);
 
-		spin_lock(&cache->lock);
+		preempt_disable();
+		while (!cache_own(cache))
+			cpu_relax();
 		cache_spill(chunks, cache, cache->count);
-		spin_unlock(&cache->lock);
+		cache_disown(cache);
+		preempt_enable();
 	}
-	local_bh_enable();
 }
 
 u32 berth_chunks_destroy(struct berth_chunks *chunks)
@@ -265,14 +322,14 @@ u32 berth_chunks_destroy(struct berth_chunks *chunks)
 	if (IS_ERR_OR_NULL(chunks))
 		return 0;
 	pool_drain(chunks);
-	spin_lock_bh(&chunks->stack_lock);
+	raw_spin_lock_irq(&chunks->stack_lock);
 	out = chunks->total - chunks->top;
 	chunks->orphan = out;
 	/* Last look at the pool when it became an orphan: a put may free it from here on. */
 	if (out)
 		pr_warn("area %u: leak: pool of %u chunks at %llu destroyed while %u are out\n",
 			chunks->area->id, chunks->total, chunks->first, out);
-	spin_unlock_bh(&chunks->stack_lock);
+	raw_spin_unlock_irq(&chunks->stack_lock);
 	if (!out)
 		pool_free(chunks);
 	return out;

@@ -5,9 +5,11 @@
  * A free chunk is an index, in one CPU's cache or on the shared stack. Taking and giving back
  * touches the cache of this CPU; a full or empty cache exchanges a batch with the stack.
  *
- * Locks: cache->lock, then chunks->stack_lock. Never two caches at a time. Both are taken with
- * bottom halves disabled. A cache is normally locked by its own CPU only; by others when the stack
- * is empty.
+ * Who has set cache->busy owns the cache, with preemption disabled. Normally that is its own CPU;
+ * others look into it when the stack is empty. Interrupts and bottom halves stay enabled, which is
+ * most of what a lock would cost: whoever interrupts the owner finds the cache busy and goes to the
+ * stack. So nobody waits for a cache but berth_chunks_destroy(), which may sleep and holds no
+ * spinlock. Never two caches at a time; stack_lock is taken by the owner of a cache or without one.
  */
 #ifndef _BERTH_NETMEM_CHUNK_H
 #define _BERTH_NETMEM_CHUNK_H
@@ -36,13 +38,13 @@ struct berth_chunk {
 
 /**
  * struct chunk_cache - free chunks of one CPU
- * @lock: protects everything here.
+ * @busy: 1: somebody owns @count and @index.
  * @count: valid entries of @index.
  * @exhausted: allocations on this CPU that found nothing.
  * @index: a stack, so that the chunk used last is used next.
  */
 struct chunk_cache {
-	spinlock_t lock;
+	atomic_t busy;
 	u32 count;
 	u64 exhausted;
 	u32 index[2 * CHUNK_BATCH_MAX];
@@ -57,8 +59,8 @@ struct chunk_cache {
  * @total: number of chunks; constant.
  * @shift: log2 of the size of a chunk; constant.
  * @batch: chunks moved at once; constant.
- * @dying: berth_chunks_destroy() was called: no more caching. Written before every cache is locked
- *	once, read with a cache locked.
+ * @dying: berth_chunks_destroy() was called: no more caching. Written before every cache is owned
+ *	once, read by the owner of a cache.
  * @stack_lock: protects @stack, @top, @orphan.
  * @top: valid entries of @stack.
  * @orphan: destroyed with chunks out; the last put frees the pool.
@@ -77,7 +79,7 @@ struct berth_chunks {
 	u32 batch;
 	bool dying;
 
-	spinlock_t stack_lock ____cacheline_aligned_in_smp;
+	raw_spinlock_t stack_lock ____cacheline_aligned_in_smp;
 	u32 top;
 	bool orphan;
 	u32 *stack;
