@@ -67,21 +67,21 @@ same_census rdmacm/left_behind "$before" berth0 berth1
 link_loop() {
 	local i end pids=()
 	link_up && devs_up || { fail delete/setup "no link"; return; }
-	end=$((SECONDS + 7 * ($(slow) / 2)))
+	end=$((SECONDS + 4 * ($(slow) / 2)))
 	while ((SECONDS < end)); do ip netns exec ta timeout 5 rping -s -a 10.78.0.1 -P; done >/dev/null 2>&1 &
 	pids+=($!)
 	for i in 1 2; do
 		while ((SECONDS < end)); do ip netns exec tb timeout 2 rping -c -a 10.78.0.1 -C 50; done >/dev/null 2>&1 &
 		pids+=($!)
 	done
-	for ((i = 0; i < 6; i++)); do
-		sleep 1
+	for ((i = 0; i < 4; i++)); do
+		sleep 0.7
 		rdma link delete bt$((i & 1)) || { fail delete/loop "delete $i failed"; break; }
 		if ((i & 1)); then add_dev bt1 tb tvb; else add_dev bt0 ta tva; fi ||
 			{ fail delete/loop "add $i failed"; break; }
 	done
 	wait "${pids[@]}"
-	[[ $i -lt 6 ]] || pass delete/loop
+	[[ $i -lt 4 ]] || pass delete/loop
 	wait_for gid_ready bt0 ta && wait_for gid_ready bt1 tb
 	ip netns exec ta timeout "$limit" rping -s -a 10.78.0.1 -C 3 -V >/dev/null 2>&1 &
 	await_listener rping

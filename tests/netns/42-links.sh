@@ -144,8 +144,8 @@ shared_port() {
 }
 
 many_times() {
-	local i rounds=25
-	! debug_kernel || rounds=5
+	local i rounds=5
+	! long || rounds=50
 	for ((i = 0; i < rounds; i++)); do
 		add_dev bt0 ta tva && rdma link delete bt0 || { fail links/many_times "round $i"; return; }
 	done

@@ -36,10 +36,11 @@ failed=0
 # ./run test --long: everything.
 long() { [[ -n ${BERTH_LONG:-} ]]; }
 
-# wanted NAME: on the debug kernel a sample; with TCP-offload QPs (95) each tool with each exporter, 16 QPs, and all sizes
-# of WRITE, and with --long all.
+# wanted NAME: on the debug kernel a sample; with TCP-offload QPs (95) each tool, each exporter, 16 QPs, and all sizes of
+# WRITE, and with --long all.
 wanted() {
-	local tcp=('*-wire-heap' '*-wire-udmabuf' '*-wire-bar' ib_write_bw-{wire,loss}-16-qps ib_send_bw-wire-16-qps ib_write_bw-wire-all-sizes)
+	local tcp=('*_lat-wire-udmabuf' '*_bw-wire-bar' ib_send_bw-wire-heap ib_write_bw-loss-16-qps ib_send_bw-wire-16-qps
+		ib_write_bw-wire-all-sizes)
 	local pattern
 	[[ $1 == *"$select"* ]] || return 1
 	if [[ ${BERTH_FLAVOUR:-stock} != stock ]]; then

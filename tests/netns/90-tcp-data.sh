@@ -14,11 +14,11 @@ export BERTH_QP_TYPE=tcp
 
 before=$(census berth0 berth1)
 sent=$(segments a)
-if debug_kernel; then
-	run_verbs_as '' tcp/ rc_data --filter 'data/*/host-bar' --filter 'data/*/bar-heap' --filter 'data/*/heap-udmabuf'
-else
-	run_verbs_as '' tcp/ rc_data --filter 'data/*'
-fi
+pairs=(--filter 'data/*/host-bar' --filter 'data/*/bar-heap' --filter 'data/*/heap-udmabuf')
+# One device or two, it is a connection.
+debug_kernel || pairs+=(--filter 'data/*/wire/*')
+! long || pairs=(--filter 'data/*')
+run_verbs_as '' tcp/ rc_data "${pairs[@]}"
 # A program that took no notice of BERTH_QP_TYPE would pass, too.
 if (($(segments a) > sent + 100)); then pass tcp/is_tcp; else fail tcp/is_tcp "hardly a segment was sent"; fi
 # One QP has no connection with itself, and without a fence a READ may see a later WRITE.

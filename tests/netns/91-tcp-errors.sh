@@ -10,9 +10,10 @@ need_programs rc_errors rc_events rc_srq rc_mw rc_life odp
 export BERTH_QP_TYPE=tcp
 
 before=$(census berth0 berth1)
-paths='*'
+# One device or two, it is a connection.
+paths='*/wire'
+! long || paths='*'
 if debug_kernel; then
-	paths='*/wire'
 	run_verbs_as '' tcp/ rc_errors --filter 'remote/*/host/wire' --filter '[!r]*/wire'
 else
 	run_verbs_as '' tcp/ rc_errors --filter 'remote/*/bar/wire' --filter '[!rpm]*/wire' --filter 'post/*'
@@ -25,6 +26,6 @@ odp=(--filter "odp/[!apc]$paths" --filter 'odp/caps' --filter 'odp/churn/private
 ! long || odp=(--filter "odp/[!ap]$paths")
 run_verbs_as '' tcp/ odp "${odp[@]}"
 ! long || export LIFE_ROUNDS=50
-run_verbs_as '' tcp/ rc_life --filter 'kill/*' --filter 'move/*'
+run_verbs_as '' tcp/ rc_life --filter "kill/$paths" --filter "move/$paths"
 same_census tcp/left_behind "$before" berth0 berth1
 exit $failed

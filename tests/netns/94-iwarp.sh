@@ -87,11 +87,11 @@ killed client
 same_census iwarp/left_behind "$before" iw0 iw1
 
 # ---- a link that is deleted and comes back, under connections ----
-end=$((SECONDS + 6 * ${BERTH_SLOW:-1}))
+end=$((SECONDS + 4 * ${BERTH_SLOW:-1}))
 while ((SECONDS < end)); do ip netns exec ta timeout 5 rping -s -a $four -P; done >/dev/null 2>&1 &
 while ((SECONDS < end)); do ip netns exec tb timeout 2 rping -c -a $four -C 500; done >/dev/null 2>&1 &
 for ((i = 0; i < 4; i++)); do
-	sleep 1
+	sleep 0.7
 	rdma link delete iw$((i & 1)) || { fail iwarp/delete "delete $i failed"; break; }
 	if ((i & 1)); then iw_add iw1 tb tvb; else iw_add iw0 ta tva; fi || { fail iwarp/delete "add $i failed"; break; }
 done

@@ -2,7 +2,8 @@
 /*
  * scale: many of everything.
  *
- *  scale/qps/...		QPS connected QPs (a tenth with --slow 3 or more) with queues of 16: what the kernel needs for one of them
+ *  scale/qps/...		FEW_QPS connected QPs (QPS with BERTH_LONG in the environment, half of FEW_QPS with --slow 3 or more)
+ *				with queues of 16: what the kernel needs for one of them
  *				that is idle, then a message through every pair.
  *  scale/rate/...		messages per second with ACTIVE busy pairs against one.
  *  scale/processes		PROCESSES processes at once, each with a pair of its own.
@@ -18,6 +19,7 @@
 #include "vtest.h"
 
 #define QPS		10000
+#define FEW_QPS		2000
 #define QUEUE		16
 #define PER_QP		8192	/* bytes of kernel memory, at most */
 #define ACTIVE		1000
@@ -78,8 +80,8 @@ static struct vt_opts small_queues(void)
 
 static void qps(const void *arg)
 {
-	/* The debug kernel takes ten minutes for all of them. */
-	const size_t pairs = (vt_cfg.slow > 2 ? QPS / 10 : QPS) / 2;
+	/* All take most of a minute, ten on the debug kernel. */
+	const size_t all = vt_cfg.slow > 2 ? FEW_QPS / 2 : getenv("BERTH_LONG") ? QPS : FEW_QPS, pairs = all / 2;
 	struct ends e = open_ends(arg, pairs * MSG);
 	struct vt_opts o = small_queues();
 	struct vt_pair **pair = vt_zalloc(sizeof(*pair) * pairs);
