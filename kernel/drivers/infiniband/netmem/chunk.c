@@ -132,67 +132,100 @@ static int cache_steal(struct berth_chunks *chunks, u32 *index)
 
 /*
  * Our cache has nothing, or is busy as we have interrupted its owner. The owner of another one is about to be done, unless he
- * has been interrupted as well, by somebody who may wait for a lock that our caller holds: then we are done without.
+ * has been interrupted as well, by somebody who may wait for a lock that our caller holds: then we are done without. Returns an index, or -ENOENT.
  */
-static noinline bool index_take_slow(struct berth_chunks *chunks, u32 *index)
+static noinline long take_elsewhere(struct berth_chunks *chunks)
 {
 	unsigned int tries = 1000;
+	u32 index;
 	int err;
 
 	do {
-		if (stack_take(chunks, index))
-			return true;
-		err = cache_steal(chunks, index);
+		if (stack_take(chunks, &index))
+			return index;
+		err = cache_steal(chunks, &index);
 		if (!err)
-			return true;
+			return index;
 		cpu_relax();
 	} while (err == -EBUSY && --tries);
 	this_cpu_inc(chunks->caches->exhausted);
-	return false;
+	return -ENOENT;
 }
 
-static bool index_take(struct berth_chunks *chunks, u32 *index)
+/* The cache is ours and empty. */
+static noinline long refill_and_take(struct berth_chunks *chunks, struct chunk_cache *cache)
+{
+	long index = -ENOENT;
+
+	cache_refill(chunks, cache);
+	if (likely(cache->count))
+		index = cache->index[--cache->count];
+	cache_disown(cache);
+	return likely(index >= 0) ? index : take_elsewhere(chunks);
+}
+
+/* Free chunks are rarely far away: no call, and nothing to keep across one. */
+static long index_take(struct berth_chunks *chunks)
 {
 	struct chunk_cache *cache;
-	bool found = false;
+	long index;
 
 	preempt_disable();
 	cache = this_cpu_ptr(chunks->caches);
-	if (likely(cache_own(cache))) {
-		if (unlikely(!cache->count))
-			cache_refill(chunks, cache);
-		found = cache->count;
-		if (likely(found))
-			*index = cache->index[--cache->count];
+	if (unlikely(!cache_own(cache))) {
+		index = take_elsewhere(chunks);
+	} else if (unlikely(!cache->count)) {
+		index = refill_and_take(chunks, cache);
+	} else {
+		index = cache->index[--cache->count];
 		cache_disown(cache);
 	}
-	if (unlikely(!found))
-		found = index_take_slow(chunks, index);
 	preempt_enable();
-	return found;
+	return index;
+}
+
+/* Nobody else can see it complete: this was the last chunk out. */
+static void completed(struct berth_chunks *chunks, bool complete)
+{
+	if (unlikely(complete))
+		queue_work(orphan_wq, &chunks->free_work);
+}
+
+/* The cache is not ours. */
+static noinline void give_to_stack(struct berth_chunks *chunks, u32 index)
+{
+	completed(chunks, stack_give(chunks, &index, 1));
+}
+
+/* The cache is ours, and full or not wanted any more. */
+static noinline void give_and_spill(struct berth_chunks *chunks, struct chunk_cache *cache, u32 index)
+{
+	bool complete = false;
+
+	if (cache->count == 2 * chunks->batch)
+		cache_spill(chunks, cache, chunks->batch);
+	cache->index[cache->count++] = index;
+	if (READ_ONCE(chunks->dying))
+		complete = cache_spill(chunks, cache, cache->count);
+	cache_disown(cache);
+	completed(chunks, complete);
 }
 
 static void index_give(struct berth_chunks *chunks, u32 index)
 {
 	struct chunk_cache *cache;
-	bool complete = false;
 
 	preempt_disable();
 	cache = this_cpu_ptr(chunks->caches);
-	if (likely(cache_own(cache))) {
-		if (unlikely(cache->count == 2 * chunks->batch))
-			cache_spill(chunks, cache, chunks->batch);
-		cache->index[cache->count++] = index;
+	if (unlikely(!cache_own(cache))) {
+		give_to_stack(chunks, index);
+	} else if (unlikely(cache->count == 2 * chunks->batch || READ_ONCE(chunks->dying))) {
 		/* pool_drain() owned this cache after setting dying, or will find our entry. */
-		if (unlikely(READ_ONCE(chunks->dying)))
-			complete = cache_spill(chunks, cache, cache->count);
-		cache_disown(cache);
+		give_and_spill(chunks, cache, index);
 	} else {
-		complete = stack_give(chunks, &index, 1);
+		cache->index[cache->count++] = index;
+		cache_disown(cache);
 	}
-	/* Nobody else can see it complete: this was the last chunk out. */
-	if (unlikely(complete))
-		queue_work(orphan_wq, &chunks->free_work);
 	preempt_enable();
 }
 
@@ -379,9 +412,9 @@ void berth_area_chunks_account(struct berth_area *area, struct berth_chunk_accou
 struct berth_netmem berth_chunk_alloc(struct berth_chunks *chunks)
 {
 	struct berth_chunk *chunk;
-	u32 index;
+	long index = index_take(chunks);
 
-	if (unlikely(!index_take(chunks, &index)))
+	if (unlikely(index < 0))
 		return berth_netmem_none();
 	chunk = &chunks->chunk[index];
 	atomic_long_set(berth_niov_refs(&chunk->niov), 1);
