@@ -57,6 +57,8 @@ static void accounts(const void *arg)
 	struct sends s = { nic_area_rc_pair(b), vt_buf_new(b->peer, VT_HOST, 2 * MESSAGE, VT_ACCESS_ALL), 0, false };
 	uint32_t devmem = 0, of_stream;
 	uint64_t pos = 0, at = 0;
+	/* A socket that closes without it may keep its chunks for a minute (FIN_WAIT_2). */
+	const struct linger at_once = { .l_onoff = 1 };
 	struct ibv_qp *qp;
 	int sock[2], peer;
 
@@ -77,6 +79,7 @@ static void accounts(const void *arg)
 		nic_area_send_on(b, &s);
 	CHECK(b->tokens > of_stream, "no chunks for messages");
 	account(b->tokens, devmem, "with those of messages");
+	CHECK(!setsockopt(sock[0], SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), "SO_LINGER: %s", strerror(errno));
 	close(sock[0]);
 	account(b->tokens, 0, "without the devmem socket");
 	nic_area_give_back(b);
