@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Chunk pools under load: many threads on one pool, what an allocation costs. See netmem_test.h. */
 #include <linux/bottom_half.h>
+#include <linux/hrtimer.h>
 #include <linux/ktime.h>
 #include <linux/slab.h>
 
@@ -12,9 +13,20 @@
 #define LOAD_CHUNKS	48
 #define LOAD_HELD	10
 #define LOAD_ROUNDS	20000
+#define SOFTIRQ_HELD	4
+#define SOFTIRQ_NSEC	30000
+
+/* Takes and gives in softirq, in the middle of what a thread does. */
+struct interrupter {
+	struct hrtimer timer;
+	struct load *load;
+	struct berth_netmem nm[SOFTIRQ_HELD];
+	u32 fired;
+};
 
 struct load {
 	struct berth_chunks *chunks;
+	struct interrupter interrupter[LOAD_THREADS];
 	atomic_t owned[LOAD_CHUNKS];
 	atomic_t twice;
 	atomic_t given;
@@ -42,6 +54,36 @@ static void load_give(struct load *load, struct berth_netmem *nm)
 	*nm = berth_netmem_none();
 }
 
+static enum hrtimer_restart interrupt(struct hrtimer *timer)
+{
+	struct interrupter *by = container_of(timer, struct interrupter, timer);
+	struct berth_netmem *nm = &by->nm[by->fired++ % SOFTIRQ_HELD];
+
+	if (berth_netmem_is_none(*nm))
+		load_take(by->load, nm);
+	else
+		load_give(by->load, nm);
+	hrtimer_forward_now(timer, SOFTIRQ_NSEC);
+	return HRTIMER_RESTART;
+}
+
+static void interrupter_start(struct interrupter *by, struct load *load)
+{
+	by->load = load;
+	hrtimer_init(&by->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
+	by->timer.function = interrupt;
+	hrtimer_start(&by->timer, SOFTIRQ_NSEC, HRTIMER_MODE_REL_SOFT);
+}
+
+static void interrupter_stop(struct interrupter *by)
+{
+	int i;
+
+	hrtimer_cancel(&by->timer);
+	for (i = 0; i < SOFTIRQ_HELD; i++)
+		load_give(by->load, &by->nm[i]);
+}
+
 /* Hold a varying number of chunks; together the threads want more than there are. */
 static void load_main(struct nt_threads *threads, int self)
 {
@@ -50,6 +92,7 @@ static void load_main(struct nt_threads *threads, int self)
 	u32 random = self + 1;
 	int i;
 
+	interrupter_start(&load->interrupter[self], load);
 	for (i = 0; i < LOAD_ROUNDS; i++) {
 		u32 slot;
 
@@ -62,11 +105,12 @@ static void load_main(struct nt_threads *threads, int self)
 		if (!(i & 63))
 			cond_resched();
 	}
+	interrupter_stop(&load->interrupter[self]);
 	for (i = 0; i < LOAD_HELD; i++)
 		load_give(load, &nm[i]);
 }
 
-/* Threads on all CPUs: no chunk has two owners, and none is lost in a cache. */
+/* Threads on all CPUs, and timers that interrupt them: no chunk has two owners, and none is lost in a cache. */
 void test_percpu(struct nt *t)
 {
 	struct berth_area *area = nt_area(t, 0);
@@ -74,6 +118,7 @@ void test_percpu(struct nt *t)
 	struct berth_netmem nm[LOAD_CHUNKS];
 	struct berth_chunk_account a;
 	struct nt_threads threads;
+	u32 fired = 0;
 	int err, i;
 
 	if (!area || !CHECK(t, load, "no memory"))
@@ -87,6 +132,9 @@ void test_percpu(struct nt *t)
 	CHECK(t, !atomic_read(&load->twice), "%d chunks had two owners", atomic_read(&load->twice));
 	CHECK(t, atomic_read(&load->given) > LOAD_ROUNDS, "only %d given",
 	      atomic_read(&load->given));
+	for (i = 0; i < LOAD_THREADS; i++)
+		fired += load->interrupter[i].fired;
+	CHECK(t, fired, "nothing happened in softirq");
 	berth_chunks_account(load->chunks, &a);
 	CHECK(t, !a.allocated && a.exhausted == atomic_read(&load->none),
 	      "%u allocated at the end, exhausted %llu times, not %d", a.allocated, a.exhausted,
