@@ -122,7 +122,7 @@ profile_main() {
 	[[ $row =~ ^(rc-local|rc-wire|tcp)/ && $peer =~ ^(berth|rxe|siw) ]] ||
 		bad_usage "bench: --profile counts messages of verbs: a row of rc-local, rc-wire or tcp, on berth, rxe or siw"
 	n=${fields[2]}
-	[[ $peer != rxe && $peer != siw ]] || n=${fields[3]}
+	[[ $peer != rxe && $peer != siw && $peer != berth-iw ]] || n=${fields[3]}
 	dir=$OUT/profile/${fields[0]//\//-}-$peer
 	need gcc libc6-dev
 	rm -rf "$dir"

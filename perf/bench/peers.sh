@@ -49,8 +49,8 @@ setup_iw() {
 	ip netns exec a rdma link add iw0 type berth_iw netdev iwa && ip netns exec b rdma link add iw1 type berth_iw netdev iwb
 }
 
-# What is for the port NIC_PORT is for queue 3 alone.
-NIC_PORT=18517
+# Ports beside those that perf_pair() counts up from. What is for NIC_PORT is for queue 3 alone.
+NIC_PORT=17517
 setup_nic() {
 	modprobe berth_nic || return 1
 	[[ -e /dev/berth_bar ]] || modprobe berth_bar_exporter || return 1
@@ -69,8 +69,8 @@ setup_kernel() {
 	[[ -e /dev/berth_netmem_test ]] || modprobe berth_netmem_test
 }
 
-# One server for all runs: it makes a process for each.
-QPERF_PORT=18516
+# One server for all runs: each is served by a process of its own.
+QPERF_PORT=17516
 setup_qperf() {
 	ip netns exec a qperf -lp $QPERF_PORT >/dev/null 2>&1 </dev/null &
 	QPERF=$!
