@@ -31,6 +31,22 @@ PERF_DIR=$(mktemp -d)
 # Guest time leaps to the next timer whenever the guest waits for the host, as for a file: a
 # minute can pass in a blink. A run that really hangs idle still gets there soon.
 LIMIT=100000
+# So what spins for ever is found by the host's time, which the clock chip tells: seconds that a run may take.
+PATIENCE=90
+
+# watchdog PID: ends the tools of a sample when it takes too long, for the life of PID. It looks seldom, and starts no
+# process between.
+watchdog() {
+	local now began of='' sample
+	while kill -0 "$1" 2>/dev/null; do
+		read -r -t 5 -u 8
+		read -r now </sys/class/rtc/rtc0/since_epoch || return
+		read -r sample <"$PERF_DIR/now"
+		[[ $sample == "$of" ]] || { of=$sample began=$now; }
+		((now - began < PATIENCE)) || { pkill -KILL -x "$TOOLS"; began=$now; }
+	done
+}
+TOOLS='ib_(write|send|read)_(bw|lat)|iperf3|berth_landing_b|scale'
 
 # These speak of the row and the peer that run: row, peer, size, count, options are the sample's (see sample()).
 took() { printf 'SAMPLE\t%s\t%s\t%s\n' "$row" "$peer" "$1"; }
@@ -190,6 +206,8 @@ copying() {
 # sample ROW PEER SIZE COUNT OPTIONS
 sample() {
 	local row=$1 peer=$2 size=$3 count=$4 options=$5
+	samples=$((samples + 1))
+	echo $samples >"$PERF_DIR/now"
 	case $row:$peer in
 	*:memcpy|*:string)	copying ;;
 	*:iperf3)		iperf ;;
@@ -252,10 +270,16 @@ measure() {
 	done 9<"$2"
 }
 
-PROFILE=()
+PROFILE=() samples=0
+echo 0 >"$PERF_DIR/now"
 if [[ $1 == --profile ]]; then
 	profile "$2" "$3"
 	exit
 fi
+mkfifo "$PERF_DIR/silence"
+exec 8<>"$PERF_DIR/silence"
+watchdog $$ 2>/dev/null &
+watchdog=$!
 measure "$1" "$2"
+kill $watchdog 2>/dev/null
 peers_end
