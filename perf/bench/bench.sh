@@ -20,7 +20,7 @@ usage: ./run bench [--check] [--compare OLD.json] [--rounds N] [--peers LIST] [N
        ./run bench --list
 
 Measures the rows with these names (a name, the beginning of one up to a slash, or a pattern: rc-local, 'tcp/*/64k'),
-without a NAME all of them, in about half an hour. Groups: $(groups).
+without a NAME all of them, in about half an hour. Latencies want a machine that does nothing else. Groups: $(groups).
 Table on stdout; samples, ratios and targets in build/bench/bench.json, plots beside it.
 
   --check       exit with 1 unless every target of perf/targets.tsv that is about these rows is held
@@ -165,6 +165,8 @@ measure_main() {
 	rm -f "$OUT"/*.dat "$OUT"/*.svg "$OUT/bench.json"
 	: >"$OUT/samples.tsv"
 	boot rest --icount || vm=$?
+	# Who ends the first VM by a signal wants no second one.
+	((vm < 128)) || die "bench: the VM was ended by signal $((vm - 128))"
 	boot latency --smp 2 || vm=$?
 	python3 "$HERE/report.py" make "$HERE/rows.tsv" "$TOP/perf/targets.tsv" "$OUT/samples.tsv" "$OUT/bench.json" \
 		--tree "$(git -C "$TOP" describe --always --dirty 2>/dev/null || echo unknown)" --kernel "$(<"$VMDIR/kernel-version")" \
@@ -179,6 +181,10 @@ measure_main() {
 
 make_build_dir 600
 mkdir -p "$OUT"
+if [[ $mode != list ]]; then
+	exec {lock}>"$BUILD/.bench.lock"
+	flock -n "$lock" || die "bench: another ./run bench is at work in $OUT: wait for it"
+fi
 case $mode in
 list)	all_rows | cut -f1,6 | column -t -s$'\t' ;;
 doc)	need python3
