@@ -66,6 +66,8 @@ static const struct test_case {
 	{ "last-put",		1,	test_last_put },
 	{ "cost",		1,	test_cost },
 	{ "lease-cost",		1,	test_lease_cost },
+	{ "memcpy-cost",	0,	test_memcpy_cost },
+	{ "string-cost",	0,	test_string_cost },
 };
 
 bool nt_check(struct nt *t, bool cond, const char *func, int line, const char *fmt, ...)

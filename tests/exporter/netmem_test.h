@@ -138,5 +138,8 @@ void test_percpu(struct nt *t);
 void test_last_put(struct nt *t);
 void test_cost(struct nt *t);
 void test_lease_cost(struct nt *t);
+/* test_copy_cost.c */
+void test_memcpy_cost(struct nt *t);
+void test_string_cost(struct nt *t);
 
 #endif /* _BERTH_NETMEM_TEST_H */

@@ -1,0 +1,112 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+# What the benchmark makes of samples: medians and ratios, targets held and not, rows that do not repeat, what has become
+# slower, the document; and what ./run bench says of wrong use. Samples are made up, nothing is measured.
+set -euo pipefail
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+export PYTHONDONTWRITEBYTECODE=1
+# shellcheck source=perf/tests/expects.sh
+. "$top/perf/tests/expects.sh"
+report=$top/perf/bench/report.py
+
+tabs() { printf '%s\n' "$@" | tr ' ' '\t'; }
+tabs 'rc-local/write/64k 65536 100 10 - berth,berth-heap,rxe,siw,memcpy,string' 'rc-local/write/8 8 100 10 - berth,rxe' \
+	'chunk/heap 4096 1 1 - berth-pool' 'latency/local/write/8 8 10 10 - berth,rxe' >"$dir/rows"
+tabs 'rc-local/write/64k rate berth rxe >= 12' 'rc-local/write/64k rate berth memcpy >= 0.85' 'rc-local/write/8 rate berth rxe >= 10' \
+	'* bandwidth berth-heap berth >= 0.97' 'chunk/* instructions berth-pool - <= 80' \
+	'latency/local/write/8 median berth rxe <= 0.25' 'tcp/write/64k rate berth siw >= 4' >"$dir/targets"
+good() {
+	tabs 'SAMPLE rc-local/write/64k berth rate=80000' 'SAMPLE rc-local/write/64k berth rate=81000' 'SAMPLE rc-local/write/64k berth rate=79900' \
+		'SAMPLE rc-local/write/64k berth-heap rate=79000' 'SAMPLE rc-local/write/64k rxe rate=2500' 'SAMPLE rc-local/write/64k siw rate=5000' \
+		'SAMPLE rc-local/write/64k memcpy rate=40000' 'SAMPLE rc-local/write/64k string rate=100000' \
+		'SAMPLE rc-local/write/8 berth rate=500000' 'SAMPLE rc-local/write/8 rxe rate=40000' \
+		'SAMPLE chunk/heap berth-pool instructions=75' \
+		'SAMPLE latency/local/write/8 berth median=4.0 p99=8 p999=9' 'SAMPLE latency/local/write/8 berth median=6.0 p99=8 p999=9' \
+		'SAMPLE latency/local/write/8 berth median=5.0 p99=8 p999=9' 'SAMPLE latency/local/write/8 rxe median=40 p99=80 p999=90'
+}
+
+# made NAME STATUS PATTERN: of the samples on stdin; the JSON is NAME.json.
+made() {
+	cat >"$dir/samples"
+	lines=0 expects "$1" "$2" "$3" python3 "$report" make "$dir/rows" "$dir/targets" "$dir/samples" "$dir/$1.json" --rounds 3
+}
+
+# said NAME PATTERN: of what was made last.
+said() {
+	if grep -Eq -- "$2" "$dir/out"; then echo "PASS $1"; else echo "FAIL $1: $(cat "$dir/out")"; failed=1; fi
+}
+
+made good 0 '^rc-local/write/64k +berth +5000.0 MB/s +1.4% +12500 +195.3 +16.00 siw +0.80 string$' < <(good)
+said heap_too '^rc-local/write/64k +berth-heap +4937.5 MB/s .* 15.80 siw '
+said latency '^latency/local/write/8 +berth +5.00 us .* 8.00 rxe +-$'
+said target '^target rc-local/write/64k: rate of berth over rxe 32, >= 12: held$'
+said pattern '^target rc-local/write/64k: rate of berth over memcpy 2, >= 0.85: held$'
+said every_row '^target rc-local/write/64k: bandwidth of berth-heap over berth 0.988, >= 0.97: held$'
+said itself '^target chunk/heap: instructions of berth-pool 75, <= 80: held$'
+if grep -q tcp "$dir/out"; then echo "FAIL others: a target of a row that was not measured"; failed=1; else echo "PASS others"; fi
+expects check 0 '^6 of 6 targets are held$' python3 "$report" check "$dir/good.json"
+
+made short 0 'berth over rxe 9, >= 10: NOT HELD' < <(good | sed 's/\t40000$/&/; s/rate=500000/rate=360000/')
+lines=0 expects check_short 1 '^short rc-local/write/8: rate of berth over rxe 9, >= 10: NOT HELD$' python3 "$report" check "$dir/short.json"
+made unmeasured 0 'berth over rxe not measured, >= 10: NOT HELD' < <(good | grep -v '8.rxe')
+lines=0 expects check_unmeasured 1 'not measured' python3 "$report" check "$dir/unmeasured.json"
+made left_out 0 '^skipped: rc-local/write/64k berth-heap: it cannot$' < <(good | grep -v berth-heap; tabs 'SKIPPED rc-local/write/64k berth-heap it cannot')
+
+made unsteady 1 '^does not repeat: rc-local/write/8 rxe: samples differ by 5.1 %, 5 % are allowed$' < <(good; tabs 'SAMPLE rc-local/write/8 rxe rate=42100')
+made steady 0 '^rc-local/write/8 +rxe .* 4.9%' < <(good; tabs 'SAMPLE rc-local/write/8 rxe rate=42000')
+made failure 1 '^failed: rc-local/write/8 siw: no such device$' < <(good; tabs 'FAILED rc-local/write/8 siw no such device')
+made nothing 1 '^no run has given a figure$' </dev/null
+
+lines=0 expects compare_same 0 '^9 figures compared: 0 slower, 0 faster' python3 "$report" compare "$dir/good.json" "$dir/good.json"
+lines=0 expects compare_slower 1 '^REGRESSION rc-local/write/8 berth: 0.720 times' python3 "$report" compare "$dir/good.json" "$dir/short.json"
+lines=0 expects compare_faster 0 '^better rc-local/write/8 berth: 1.389 times' python3 "$report" compare "$dir/short.json" "$dir/good.json"
+made cost 0 chunk < <(good | sed 's/instructions=75/instructions=79/')
+lines=0 expects compare_cost 1 '^REGRESSION chunk/heap berth-pool: 0.949 times' python3 "$report" compare "$dir/good.json" "$dir/cost.json"
+made few 0 latency < <(good | grep latency)
+expects compare_nothing 2 'no row in common' python3 "$report" compare "$dir/good.json" "$dir/few.json"
+echo '{}' >"$dir/empty.json"
+expects compare_bad 2 'empty.json is not what' python3 "$report" compare "$dir/empty.json" "$dir/good.json"
+expects check_absent 2 'none.json: No such file' python3 "$report" check "$dir/none.json"
+
+mkdir "$dir/bench" "$dir/docs"
+cp "$dir/few.json" "$dir/bench/bench.json"
+expects doc_part 2 'not of all rows' python3 "$top/perf/bench/doc.py" "$dir/bench" "$dir/docs"
+cp "$dir/good.json" "$dir/bench/bench.json"
+printf '<?xml version="1.0"?>\n<svg/>\n' >"$dir/bench/rc-local-write.svg"
+expects doc 0 'performance.md$' python3 "$top/perf/bench/doc.py" "$dir/bench" "$dir/docs"
+cp "$dir/docs/performance.md" "$dir/out"
+# shellcheck disable=SC2016
+said doc_table '^\| `write/64k` \| MB/s \| 5,000 \(16.00\) \|'
+said doc_latency '\| 5.0 / 8.0 / 9.0 \(8.00\) \|'
+# shellcheck disable=SC2016
+said doc_target '^\| `rc-local/write/64k` \| rate of berth \| rxe \| 32 \| >= 12 \| held \|$'
+said doc_plot 'performance/rc-local-write.svg'
+if grep -q SPDX "$dir/docs/performance/rc-local-write.svg"; then echo "PASS doc_licence"; else echo "FAIL doc_licence"; failed=1; fi
+
+# The files of this tree.
+expect() { expects "$1" "$2" "$3" env BERTH_BUILD="$dir/build" bash "$top/perf/bench/bench.sh" "${@:4}"; }
+lines=0 expect help 0 '^usage: ./run bench' --help
+lines=0 expect list 0 '^rc-local/write/64k +berth,' --list
+expect option 2 "unknown option '--nonsense'" --nonsense
+expect no_value 2 '--rounds needs a value' --rounds
+expect rounds 2 "not '0'" --rounds 0
+expect row 2 "no row 'nonsense'" nonsense
+expect peer 2 "none of these rows has a peer 'nonsense'" --peers nonsense rc-local
+expect old 2 "cannot read '/none'" --compare /none
+expect no_run 2 'bench.json: No such file' --doc
+good >"$dir/samples"
+lines=0 expects own_files 0 '^target chunk/heap: ' python3 "$report" make "$top/perf/bench/rows.tsv" "$top/perf/targets.tsv" "$dir/samples" "$dir/own.json"
+# Each target without a pattern is about a row and peers that there are.
+if grep -v '^#' "$top/perf/targets.tsv" | while IFS=$'\t' read -r row _ peer against _; do
+	[[ $row != *[*?]* ]] || continue
+	peers=,$(awk -F'\t' -v row="$row" '$1 == row { print $6 }' "$top/perf/bench/rows.tsv"),
+	[[ $peers == *,$peer,* && ($against == - || $peers == *,$against,*) ]] || { echo "$row: no $peer or $against"; exit 1; }
+done >"$dir/out"; then
+	echo "PASS targets_have_rows"
+else
+	echo "FAIL targets_have_rows: $(cat "$dir/out")"
+	failed=1
+fi
+exit $failed
