@@ -39,7 +39,7 @@ long() { [[ -n ${BERTH_LONG:-} ]]; }
 # wanted NAME: on the debug kernel a sample; with TCP-offload QPs (95) each tool, each exporter, 16 QPs, and all sizes of
 # WRITE, and with --long all.
 wanted() {
-	local tcp=('*_lat-wire-udmabuf' '*_bw-wire-bar' ib_send_bw-wire-heap ib_write_bw-loss-16-qps ib_send_bw-wire-16-qps
+	local tcp=('*-wire-bar' ib_send_bw-wire-heap ib_read_bw-wire-udmabuf ib_write_bw-loss-16-qps ib_send_bw-wire-16-qps
 		ib_write_bw-wire-all-sizes)
 	local pattern
 	[[ $1 == *"$select"* ]] || return 1
@@ -111,16 +111,18 @@ host_memory() {
 	check ib_write_bw-wire-post-list /usr/bin/ib_write_bw wire 64 -s 64 -n 160 -l 16
 }
 
+# Without --long each tool has the BAR, and each exporter has each operation.
 dmabufs() {
 	local exporter tool
 	for exporter in heap udmabuf bar; do
 		for tool in "${TOOLS[@]}"; do
+			long || [[ $exporter == bar || $tool == *_bw ]] || continue
 			check "$tool-wire-$exporter" "$PERF_LAUNCHERS/$tool" wire 65536 -s 65536 -n 20 \
 				"--use_dmabuf=$exporter"
 		done
 		# On one device heap and udmabuf are alike: one tool tells.
 		for tool in "${BANDWIDTH[@]}"; do
-			long || [[ $exporter == bar || $tool == ib_send_bw ]] || continue
+			long || [[ $exporter-$tool == @(bar-ib_write_bw|bar-ib_read_bw|heap-ib_send_bw) ]] || continue
 			check "$tool-local-$exporter" "$PERF_LAUNCHERS/$tool" local 65536 -s 65536 -n 20 \
 				"--use_dmabuf=$exporter"
 		done
@@ -148,10 +150,11 @@ lossy() {
 		fi
 	done
 	for tool in "${TOOLS[@]}"; do
-		long || [[ $tool != ib_@(write|read)_lat ]] || continue
+		long || [[ $tool == ib_@(write_bw|send_lat|read_bw) ]] || continue
 		check "$tool-loss" "/usr/bin/$tool" wire 65536 -s 65536 -n 50
 	done
 	for tool in "${BANDWIDTH[@]}"; do
+		long || [[ $tool != ib_write_bw ]] || continue
 		check "$tool-loss-bar" "$PERF_LAUNCHERS/$tool" wire 65536 -s 65536 -n 50 --use_dmabuf=bar
 	done
 	check ib_write_bw-loss-16-qps /usr/bin/ib_write_bw wire 4096 -s 4096 -n 20 -q 16
