@@ -11,8 +11,9 @@ need_programs uc_data
 trap link_down EXIT
 
 before=$(census berth0 berth1)
-if debug_kernel; then
-	run_verbs uc_data --filter 'uc/*/mtu/1024/*' --filter 'uc/*/host-bar/*' --filter 'uc/*/psn_wrap/*' \
+if ! long; then
+	run_verbs uc_data --filter 'uc/*/mtu/1024/*' --filter 'uc/*/host-bar/*' --filter 'uc/*/bar-heap/*' \
+		--filter 'uc/*/heap-udmabuf/*' --filter 'uc/*/psn_wrap/*' \
 		--filter 'uc/lossy/*' --filter 'uc/errors/*'
 else
 	run_verbs uc_data

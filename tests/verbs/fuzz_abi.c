@@ -104,6 +104,6 @@ static void add_cases(void)
 
 int main(int argc, char **argv)
 {
-	fuzz_options(&argc, argv, 60);
+	fuzz_options(&argc, argv, 40);
 	return vt_main(argc, argv, add_cases);
 }

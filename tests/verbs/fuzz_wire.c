@@ -178,6 +178,6 @@ static void add_cases(void)
 
 int main(int argc, char **argv)
 {
-	fuzz_options(&argc, argv, 10000);
+	fuzz_options(&argc, argv, 6000);
 	return vt_main(argc, argv, add_cases);
 }
