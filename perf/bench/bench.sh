@@ -24,7 +24,7 @@ without a NAME all of them, in about half an hour. Latencies want a machine that
 Table on stdout; samples, ratios and targets in build/bench/bench.json, plots beside it.
 
   --check       exit with 1 unless every target of perf/targets.tsv that is about these rows is held
-  --compare OLD.json  what has moved by more than 5 % since that run; exit with 1 if anything has become slower
+  --compare OLD.json  what has moved by more than 5 % since that run; exit with 1 if anything of ours has become slower
   --rounds N    runs of each row on each peer; the median counts (2)
   --peers LIST  only these (patterns, as in berth,berth-*,rxe)
   --profile     instead: where the instructions of a message of one row go, by function, on one peer that uses
@@ -33,8 +33,8 @@ Table on stdout; samples, ratios and targets in build/bench/bench.json, plots be
                 and of the profiles in build/bench/profile
   --list        instead: the rows with their peers
 
-Exit status: 1 if a run failed, or if the samples of a row that counts instructions differ by more than 5 %, as then
-figures do not repeat; else as the options say.
+Exit status: 1 if a run failed, or if samples of ours in a row that counts instructions differ by more than 5 %, as then
+figures do not repeat (those of others, which sleep and are woken as it comes, are named); else as the options say.
 EOT
 }
 

@@ -39,8 +39,8 @@ Missing Debian packages (perftest, iperf3, qperf, gnuplot-nox) are installed by 
 
 All but latencies: a VM with one processor, in which guest time is the number of instructions executed. The figures repeat, and compare
 what software costs per byte and per message; they are not the speed of any machine, and say nothing about caches, memory bandwidth or
-parallelism. Client and server, sender and receiver, take turns on the processor: a figure is the sum of both. Samples of a row that
-differ by more than {repeats:.0f} % fail the run. Latencies are of a second boot with two processors, by an emulator's clock: only their ratios
+parallelism. Client and server, sender and receiver, take turns on the processor: a figure is the sum of both. Samples of ours that
+differ by more than {repeats:.0f} % fail the run; others that do are named. Latencies are of a second boot with two processors, by an emulator's clock: only their ratios
 mean anything, and only if the machine had nothing else to do.
 
 - Sizes are bytes of a message, MB are 2^20 bytes, path MTU is 4096.
