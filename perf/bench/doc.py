@@ -57,8 +57,7 @@ GROUPS = {
     "rc-local": ("RC, one device", "Both sides on one device: `ib_write_bw`, `ib_send_bw`, `ib_read_bw`. `list16`: lists of 16 requests; `qps16`: "
                  "16 QPs; `event`: completions by events, not polled."),
     "qps": ("1,000 QPs", "`tests/verbs/scale`: WRITEs in lists of 4 over one QP, and over 1,000 that are busy at once; and perftest with 1,000."),
-    "rc-wire": ("RC across namespaces", "From one network namespace to another, over a veth pair: packets. `berth-checked` and `berth-unchecked`: "
-                "whether the ICRC of packets that have provably never left the host is checked."),
+    "rc-wire": ("RC across namespaces", "From one network namespace to another, over a veth pair: packets, each with an ICRC that is checked."),
     "tcp": ("TCP-offload QPs, messages", "`BERTH_QP_TYPE=tcp`, across namespaces; `berth-iw`: over a link of type berth_iw, an FPDU a segment. siw is on one device."),
     "stream": ("TCP streams into posted buffers", "`berth_landing_bw`, across namespaces over a veth pair: a stream QP with posted receives, and "
                "recv() of a socket. The sender is the same socket program in each."),

@@ -80,15 +80,3 @@ setup_qperf() {
 peers_end() {
 	[[ -z ${QPERF:-} ]] || kill "$QPERF" 2>/dev/null
 }
-
-# icrc_check VALUE: whether the ICRC of packets that have provably never left this host is checked (Y or N; the driver's
-# own choice for ""). A driver that cannot leave it out has no such parameter, and always checks.
-ICRC_CHECK=/sys/module/berth/parameters/check_local_icrc
-ICRC_DEFAULT=$(cat $ICRC_CHECK 2>/dev/null)
-icrc_check() {
-	if [[ -e $ICRC_CHECK ]]; then
-		echo "${1:-$ICRC_DEFAULT}" >$ICRC_CHECK
-	else
-		[[ $1 != N ]]
-	fi
-}
