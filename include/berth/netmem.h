@@ -751,7 +751,8 @@ void berth_chunks_account(struct berth_chunks *chunks, struct berth_chunk_accoun
  * exhausted looks into other CPUs' caches.
  *
  * Context: process or softirq; does not sleep.
- * Return: a handle with one reference; the empty handle when every chunk is out.
+ * Return: a handle with one reference; the empty handle when every chunk is out, or the last one is
+ *	just on its way on another CPU, which has been interrupted.
  */
 struct berth_netmem berth_chunk_alloc(struct berth_chunks *chunks);
 

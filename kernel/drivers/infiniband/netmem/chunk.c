@@ -68,8 +68,8 @@ static void cache_refill(struct berth_chunks *chunks, struct chunk_cache *cache)
 	cache->count = n;
 }
 
-/* Indices to the stack. True when an orphan is now complete. */
-static bool stack_give(struct berth_chunks *chunks, const u32 *index, u32 n)
+/* Indices to the stack. Who has the last of an orphan's has it freed: nobody else can see it complete. */
+static void stack_give(struct berth_chunks *chunks, const u32 *index, u32 n)
 {
 	unsigned long flags;
 	bool complete;
@@ -79,7 +79,8 @@ static bool stack_give(struct berth_chunks *chunks, const u32 *index, u32 n)
 	chunks->top += n;
 	complete = chunks->orphan && chunks->top == chunks->total;
 	raw_spin_unlock_irqrestore(&chunks->stack_lock, flags);
-	return complete;
+	if (unlikely(complete))
+		queue_work(orphan_wq, &chunks->free_work);
 }
 
 static bool stack_take(struct berth_chunks *chunks, u32 *index)
@@ -95,14 +96,12 @@ static bool stack_take(struct berth_chunks *chunks, u32 *index)
 	return found;
 }
 
-/* Move the n entries used longest ago from our cache to the stack; as stack_give(). */
-static bool cache_spill(struct berth_chunks *chunks, struct chunk_cache *cache, u32 n)
+/* Move the n entries used longest ago from our cache to the stack. */
+static void cache_spill(struct berth_chunks *chunks, struct chunk_cache *cache, u32 n)
 {
-	bool complete = stack_give(chunks, cache->index, n);
-
+	stack_give(chunks, cache->index, n);
 	cache->count -= n;
 	memmove(cache->index, &cache->index[n], cache->count * sizeof(u32));
-	return complete;
 }
 
 /* Look into the others' caches. -EBUSY: into one of them we could not. */
@@ -132,7 +131,8 @@ static int cache_steal(struct berth_chunks *chunks, u32 *index)
 
 /*
  * Our cache has nothing, or is busy as we have interrupted its owner. The owner of another one is about to be done, unless he
- * has been interrupted as well, by somebody who may wait for a lock that our caller holds: then we are done without. Returns an index, or -ENOENT.
+ * has been interrupted as well, by somebody who may wait for a lock that our caller holds: then we are done without. Returns
+ * an index, or -ENOENT.
  */
 static noinline long take_elsewhere(struct berth_chunks *chunks)
 {
@@ -184,31 +184,21 @@ static long index_take(struct berth_chunks *chunks)
 	return index;
 }
 
-/* Nobody else can see it complete: this was the last chunk out. */
-static void completed(struct berth_chunks *chunks, bool complete)
-{
-	if (unlikely(complete))
-		queue_work(orphan_wq, &chunks->free_work);
-}
-
 /* The cache is not ours. */
 static noinline void give_to_stack(struct berth_chunks *chunks, u32 index)
 {
-	completed(chunks, stack_give(chunks, &index, 1));
+	stack_give(chunks, &index, 1);
 }
 
 /* The cache is ours, and full or not wanted any more. */
 static noinline void give_and_spill(struct berth_chunks *chunks, struct chunk_cache *cache, u32 index)
 {
-	bool complete = false;
-
 	if (cache->count == 2 * chunks->batch)
 		cache_spill(chunks, cache, chunks->batch);
 	cache->index[cache->count++] = index;
 	if (READ_ONCE(chunks->dying))
-		complete = cache_spill(chunks, cache, cache->count);
+		cache_spill(chunks, cache, cache->count);
 	cache_disown(cache);
-	completed(chunks, complete);
 }
 
 static void index_give(struct berth_chunks *chunks, u32 index)
@@ -237,7 +227,7 @@ static void pool_free(struct berth_chunks *chunks)
 {
 	struct berth_area *area = chunks->area;
 
-	/* A put on another CPU may have given its chunk back and still own its cache. */
+	/* A put on another CPU, which queued us or did not, may still own its cache. */
 	synchronize_rcu_expedited();
 	spin_lock(&area->pools_lock);
 	list_del(&chunks->node);
