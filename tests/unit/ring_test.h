@@ -45,7 +45,7 @@ void berth_srq_event(struct berth_srq *srq, enum ib_event_type event)
 }
 
 /* A transport for which every work request is a fit one. */
-static bool takes_all(const struct berth_send_wqe *wqe)
+static bool takes_all(const struct berth_swqe *wqe)
 {
 	return true;
 }

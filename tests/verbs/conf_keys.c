@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 /*
  * conformance: a key dies with its region. Thousands of registrations of the same memory get keys that
- * were never given out before, and none of the old ones opens anything, whatever lives where they did.
+ * were never given out before, and none of the old ones opens anything, whatever lives where they did and
+ * however often the QP has used them before.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -76,6 +77,54 @@ static void stale(const void *arg)
 	vt_buf_check(src, 0, LEN, "requester's memory");
 }
 
+/* A WRITE of 64 bytes at @off, or of none that arrives: @status. */
+static void write_by(struct vt_pair *p, struct vt_buf *src, struct vt_buf *dst, size_t off, uint32_t lkey,
+		     uint32_t rkey, enum ibv_wc_status status, const char *what)
+{
+	struct ibv_sge sge = vt_sge(src, off, 64);
+
+	sge.lkey = lkey;
+	CHECK_ERRNO(vt_rdma(&p->a, off, IBV_WR_RDMA_WRITE, sge, (uintptr_t)dst->ptr + off, rkey), 0, "post_send");
+	vt_expect_wc(&p->a, p->a.scq, off, status, what, NULL);
+	if (status != IBV_WC_SUCCESS) {
+		vt_buf_check(dst, off, 64, what);
+		vt_pair_reset(p);
+	} else {
+		vt_buf_expect_copy(dst, off, 64, src, off, what);
+		vt_buf_fill(dst, off, 64);
+	}
+}
+
+/* The last region that a QP has used goes, and so does one before the last; another is made where it was. */
+static void used(const void *arg)
+{
+	const bool *wire = arg;
+	struct vt_dev *da = vt_open(vt_cfg.dev), *db = *wire ? vt_open(vt_cfg.peer) : da;
+	struct vt_buf *src = vt_buf_new(da, VT_HOST, LEN, VT_ACCESS_ALL);
+	struct vt_buf *dst = vt_buf_new(db, VT_HOST, LEN, VT_ACCESS_ALL);
+	struct vt_opts o = VT_OPTS;
+	struct vt_pair *p = vt_pair_new(da, db, &o);
+
+	for (size_t off = 0; off < LEN; off += 64) {
+		struct ibv_mr *l = ibv_reg_mr(da->pd, src->ptr, LEN, VT_ACCESS_ALL);
+		struct ibv_mr *r = ibv_reg_mr(db->pd, dst->ptr, LEN, VT_ACCESS_ALL);
+		uint32_t lkey, rkey;
+
+		CHECK(l && r, "ibv_reg_mr: %s", strerror(errno));
+		lkey = l->lkey;
+		rkey = r->rkey;
+		write_by(p, src, dst, off, lkey, rkey, IBV_WC_SUCCESS, "keys that live");
+		if (off & 64)
+			write_by(p, src, dst, off, src->mr->lkey, dst->mr->rkey, IBV_WC_SUCCESS, "others in between");
+		CHECK_ERRNO(ibv_dereg_mr(r), 0, "ibv_dereg_mr");
+		write_by(p, src, dst, off, lkey, rkey, IBV_WC_REM_ACCESS_ERR, "an rkey that was used before");
+		CHECK_ERRNO(ibv_dereg_mr(l), 0, "ibv_dereg_mr");
+		write_by(p, src, dst, off, lkey, dst->mr->rkey, IBV_WC_LOC_PROT_ERR, "an lkey that was used before");
+	}
+	vt_buf_check(src, 0, LEN, "requester's memory");
+	vt_buf_check(dst, 0, LEN, "responder's memory");
+}
+
 /* Keys of live regions stay as they are, and are all different, whatever comes and goes between. */
 static void alive(const void *arg)
 {
@@ -108,5 +157,8 @@ void conf_add_keys(void)
 	vt_add("keys/stale/local", stale, &wire[0], 60);
 	if (vt_cfg.peer)
 		vt_add("keys/stale/wire", stale, &wire[1], 60);
+	vt_add("keys/used/local", used, &wire[0], 60);
+	if (vt_cfg.peer)
+		vt_add("keys/used/wire", used, &wire[1], 60);
 	vt_add("keys/alive", alive, NULL, 60);
 }

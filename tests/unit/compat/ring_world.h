@@ -33,7 +33,7 @@ struct berth_seg {
 
 struct berth_transport {
 	bool stream;
-	bool (*takes)(const struct berth_send_wqe *wqe);
+	bool (*takes)(const struct berth_swqe *wqe);
 };
 
 struct berth_qp {

@@ -35,6 +35,7 @@ struct berth_dev {
 	struct ib_event_handler gid_handler;	/* both of net/gid.c */
 	struct work_struct gid_work;
 	struct xarray mrs;			/* key >> 8 -> struct berth_mr; RCU readers */
+	atomic64_t mrs_lost;			/* taken out of mrs, see obj/keys.h */
 	struct xarray avs;			/* number -> struct berth_av; RCU readers */
 	u32 av_next;
 	u32 mr_next;				/* cyclic allocation cursor, of obj/mr.c */

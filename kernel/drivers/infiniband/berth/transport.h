@@ -32,7 +32,7 @@ struct berth_send_wqe;
  *	Returns 0 or the error that modify fails with
  * @quiesce: stop timers; nobody starts them again before the next modify (process context)
  * @shutdown: stop timers and works for good (process context)
- * @takes: whether a send WQE is one of this service (sq.lock held; the private copy)
+ * @takes: whether a send WQE is one of this service (sq.lock held); NULL: all are
  * @kick: work was posted, or may go on (process context, no lock of the QP held)
  * @receives_posted: receives were posted after berth_qp_ask_for_doorbell() (as @kick); NULL
  * @stopped: the QP has come to RESET or ERR (sq.lock and rq.lock held); NULL
@@ -57,7 +57,7 @@ struct berth_transport {
 	int (*prepare)(struct berth_qp *qp, enum ib_qp_state next);
 	void (*quiesce)(struct berth_qp *qp);
 	void (*shutdown)(struct berth_qp *qp);
-	bool (*takes)(const struct berth_send_wqe *wqe);
+	bool (*takes)(const struct berth_swqe *wqe);
 	void (*kick)(struct berth_qp *qp);
 	void (*receives_posted)(struct berth_qp *qp);
 	void (*stopped)(struct berth_qp *qp);

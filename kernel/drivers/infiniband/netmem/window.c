@@ -68,24 +68,33 @@ void berth_window_unpublish(struct berth_window *w)
 }
 
 /* Why is there no map? If it has come back meanwhile, trying again is right, too. */
-static int window_absent(const struct berth_window *w)
+static noinline int window_absent(const struct berth_window *w)
 {
 	return READ_ONCE(w->state) == BERTH_WINDOW_REVOKED ? -EKEYREVOKED : -EAGAIN;
 }
 
-/* Check a range and find its first byte. On success *at is that byte, usable for len bytes. */
-static __always_inline int window_enter(struct berth_window *w, u64 off, size_t len,
-					struct iosys_map *at)
+/* Check a range and find the map, whose bytes from off on are then usable for len bytes. */
+static __always_inline int window_map(struct berth_window *w, u64 off, size_t len,
+				      const struct iosys_map **map)
 {
-	const struct iosys_map *map;
-
 	if (unlikely(off > w->length || len > w->length - off))
 		return -ERANGE;
 	if (unlikely(w->kind == WINDOW_DIRECT && !berth_window_direct_valid(off, len)))
 		return -ERANGE;
-	map = rcu_dereference_check(w->map, rcu_read_lock_bh_held());
-	if (unlikely(!map))
-		return window_absent(w);
+	*map = rcu_dereference_check(w->map, rcu_read_lock_bh_held());
+	return likely(*map) ? 0 : window_absent(w);
+}
+
+/* The same, and *at is the first byte. */
+static __always_inline int window_enter(struct berth_window *w, u64 off, size_t len,
+					struct iosys_map *at)
+{
+	const struct iosys_map *map;
+	int err;
+
+	err = window_map(w, off, len, &map);
+	if (unlikely(err))
+		return err;
 	*at = *map;
 	iosys_map_incr(at, off);
 	return 0;
@@ -155,19 +164,29 @@ int berth_window_read(struct berth_window *w, u64 off, void *dst, size_t len)
 }
 EXPORT_SYMBOL_GPL(berth_window_read);
 
-static void copy_io_to_io(struct iosys_map *to, struct iosys_map *from, size_t len)
+static void copy_io_to_io(void __iomem *to, const void __iomem *from, size_t len)
 {
 	u8 bounce[BOUNCE_BYTES] __aligned(8);
+	size_t done, part;
 
-	while (len) {
-		size_t part = min_t(size_t, len, sizeof(bounce));
-
-		memcpy_fromio(bounce, from->vaddr_iomem, part);
-		memcpy_toio(to->vaddr_iomem, bounce, part);
-		iosys_map_incr(from, part);
-		iosys_map_incr(to, part);
-		len -= part;
+	for (done = 0; done < len; done += part) {
+		part = min_t(size_t, len - done, sizeof(bounce));
+		memcpy_fromio(bounce, from + done, part);
+		memcpy_toio(to + done, bounce, part);
 	}
+}
+
+/* I/O memory at one end or both. */
+static noinline int copy_with_io(const struct iosys_map *to, u64 doff, const struct iosys_map *from, u64 soff,
+				 size_t len)
+{
+	if (!from->is_iomem)
+		memcpy_toio(to->vaddr_iomem + doff, from->vaddr + soff, len);
+	else if (!to->is_iomem)
+		memcpy_fromio(to->vaddr + doff, from->vaddr_iomem + soff, len);
+	else
+		copy_io_to_io(to->vaddr_iomem + doff, from->vaddr_iomem + soff, len);
+	return 0;
 }
 
 /* Could this be accessed now? Lists say it themselves. */
@@ -196,30 +215,40 @@ static int copy_pieces(struct berth_window *dw, u64 doff, struct berth_window *s
 	return berth_paged_copy(dw, doff, sw, soff, len);
 }
 
+static __always_inline int copy_whole(struct berth_window *dw, u64 doff, struct berth_window *sw, u64 soff,
+				      size_t len)
+{
+	const struct iosys_map *to, *from;
+	int err;
+
+	err = window_map(dw, doff, len, &to);
+	if (unlikely(err))
+		return err;
+	err = window_map(sw, soff, len, &from);
+	if (unlikely(err))
+		return err;
+	if (unlikely(to->is_iomem || from->is_iomem))
+		return copy_with_io(to, doff, from, soff, len);
+	copy_any(to->vaddr + doff, from->vaddr + soff, len);
+	return 0;
+}
+
+/* The direct map, lists, memory that is paged on demand. */
+static noinline int copy_special(struct berth_window *dw, u64 doff, struct berth_window *sw, u64 soff,
+				 size_t len)
+{
+	if (dw->kind >= WINDOW_LIST || sw->kind >= WINDOW_LIST)
+		return copy_pieces(dw, doff, sw, soff, len);
+	return copy_whole(dw, doff, sw, soff, len);
+}
+
 int berth_window_copy(struct berth_window *dw, u64 doff, struct berth_window *sw, u64 soff,
 		      size_t len)
 {
-	struct iosys_map to, from;
-	int err;
-
-	if (unlikely(dw->kind >= WINDOW_LIST || sw->kind >= WINDOW_LIST))
-		return copy_pieces(dw, doff, sw, soff, len);
-	err = window_enter(dw, doff, len, &to);
-	if (unlikely(err))
-		return err;
-	err = window_enter(sw, soff, len, &from);
-	if (unlikely(err))
-		return err;
-
-	if (!to.is_iomem && !from.is_iomem)
-		copy_any(to.vaddr, from.vaddr, len);
-	else if (!from.is_iomem)
-		memcpy_toio(to.vaddr_iomem, from.vaddr, len);
-	else if (!to.is_iomem)
-		memcpy_fromio(to.vaddr, from.vaddr_iomem, len);
-	else
-		copy_io_to_io(&to, &from, len);
-	return 0;
+	/* What dma-bufs and pinned memory need not look at is out of line: no stack is needed then. */
+	if (unlikely(dw->kind >= WINDOW_DIRECT || sw->kind >= WINDOW_DIRECT))
+		return copy_special(dw, doff, sw, soff, len);
+	return copy_whole(dw, doff, sw, soff, len);
 }
 EXPORT_SYMBOL_GPL(berth_window_copy);
 

@@ -34,9 +34,45 @@ static bool is_null_memory(u32 key, int access)
 	return key == BERTH_KEY_NULL && !(access & ~IB_ACCESS_LOCAL_WRITE);
 }
 
+/* berth_landing_range() with the MR that has the key's index. */
+static __always_inline int range_in(const struct berth_mr *mr, const struct ib_pd *pd, u32 rkey, u64 addr,
+				    u32 length, int access, struct berth_seg *seg)
+{
+	u64 start, offset;
+
+	if (!berth_mr_has_key(mr, rkey, &start) || mr->ib.pd != pd ||
+	    !berth_mr_covers(mr, addr, length, access, &offset))
+		return -EACCES;
+	seg->window = mr->window;
+	seg->offset = start + offset;
+	seg->length = length;
+	seg->device_memory = mr->device_memory;
+	seg->paged = mr->paged;
+	return window_ready(mr->window);
+}
+
+/* berth_landing_range() of an MR that is not the last one. Out of line: the fast path needs no stack. */
+static noinline int range_found(struct berth_keys *keys, const struct ib_pd *pd, u32 rkey, u64 addr,
+				u32 length, int access, struct berth_seg *seg)
+{
+	const struct berth_mr *mr;
+
+	if (!length) {
+		*seg = (struct berth_seg){};
+		return 0;
+	}
+	mr = berth_mr_look_up(keys, rkey >> BERTH_KEY_VARIANT_BITS);
+	if (mr)
+		return range_in(mr, pd, rkey, addr, length, access, seg);
+	if (!is_null_memory(rkey, access))
+		return -EACCES;
+	*seg = (struct berth_seg){ .length = length };
+	return 0;
+}
+
 /**
  * berth_landing_range - the segment that a key and an address name
- * @dev: device whose keys are meant
+ * @keys: of the side of a QP that looks them up, whose lock is held
  * @pd: protection domain that the MR must belong to
  * @rkey: lkey or rkey
  * @addr: first byte, in the MR's own addresses
@@ -46,54 +82,24 @@ static bool is_null_memory(u32 key, int access)
  *
  * Context: RCU read side. Return: 0, -EACCES, -EAGAIN, -EKEYREVOKED.
  */
-int berth_landing_range(struct berth_dev *dev, const struct ib_pd *pd, u32 rkey, u64 addr,
+int berth_landing_range(struct berth_keys *keys, const struct ib_pd *pd, u32 rkey, u64 addr,
 			u32 length, int access, struct berth_seg *seg)
 {
-	const struct berth_mr *mr;
-	u64 start, offset;
+	const struct berth_mr *mr = berth_mr_remembered(keys, rkey >> BERTH_KEY_VARIANT_BITS);
 
-	if (!length) {
-		*seg = (struct berth_seg){};
-		return 0;
-	}
-	mr = berth_mr_find_offset(dev, rkey, &start);
-	if (unlikely(!mr && is_null_memory(rkey, access))) {
-		*seg = (struct berth_seg){ .length = length };
-		return 0;
-	}
-	if (!mr || mr->ib.pd != pd || !berth_mr_covers(mr, addr, length, access, &offset))
-		return -EACCES;
-
-	seg->window = mr->window;
-	seg->offset = start + offset;
-	seg->length = length;
-	seg->device_memory = mr->device_memory;
-	seg->paged = mr->paged;
-	return window_ready(mr->window);
+	if (likely(mr && length))
+		return range_in(mr, pd, rkey, addr, length, access, seg);
+	return range_found(keys, pd, rkey, addr, length, access, seg);
 }
 
-/**
- * berth_landing_remote - the segment that a peer names, by an MR's key or a memory window's
- * @dev: device whose keys are meant
- * @pd: protection domain of the QP that the peer is connected to
- * @qpn: that QP
- * @rkey: key
- * @addr: first byte
- * @length: bytes; with 0 the key is not looked at
- * @access: enum ib_access_flags that the MR or the window must grant
- * @seg: receives the segment
- *
- * Context: RCU read side. Return: as berth_landing_range().
- */
-int berth_landing_remote(struct berth_dev *dev, const struct ib_pd *pd, u32 qpn, u32 rkey, u64 addr,
-			 u32 length, int access, struct berth_seg *seg)
+/* berth_landing_remote() by a memory window's key. */
+int berth_landing_by_window(struct berth_keys *keys, const struct ib_pd *pd, u32 qpn, u32 rkey, u64 addr,
+			    u32 length, int access, struct berth_seg *seg)
 {
 	const struct berth_mw_binding *binding;
 	const struct berth_mr *mr;
 
-	if (likely(!berth_key_is_window(rkey)) || !length)
-		return berth_landing_range(dev, pd, rkey, addr, length, access, seg);
-	binding = berth_mw_find(dev, pd, qpn, rkey);
+	binding = berth_mw_find(keys->dev, pd, qpn, rkey);
 	if (!binding || !berth_mw_covers(binding, addr, length, access))
 		return -EACCES;
 	mr = binding->mr;
@@ -142,22 +148,10 @@ enum berth_denial berth_landing_denial(struct berth_dev *dev, const struct ib_pd
 	return inside ? BERTH_DENIED_RIGHT : BERTH_DENIED_BOUNDS;
 }
 
-/**
- * berth_landing_resolve - segments of a scatter/gather list
- * @dev: device whose keys are meant
- * @pd: protection domain of the QP
- * @sge: private copy of the list
- * @count: entries
- * @need: bytes of the list that will be used; entries behind them are not looked at
- * @access: rights every entry needs (IB_ACCESS_LOCAL_WRITE for receives, 0 for sends)
- * @seg: receives up to @count segments, @need bytes together
- *
- * Context: RCU read side. Return: the number of segments, or the first error of the list as of
- * berth_landing_range(); -ERANGE: the list is shorter than @need.
- */
-int berth_landing_resolve(struct berth_dev *dev, const struct ib_pd *pd,
-			  const struct berth_sge *sge, u32 count, u32 need, int access,
-			  struct berth_seg *seg)
+/* berth_landing_resolve() of what is not in one piece. */
+int berth_landing_resolve_list(struct berth_keys *keys, const struct ib_pd *pd,
+			       const struct berth_sge *sge, u32 count, u32 need, int access,
+			       struct berth_seg *seg)
 {
 	u32 i;
 	int ret;
@@ -165,7 +159,7 @@ int berth_landing_resolve(struct berth_dev *dev, const struct ib_pd *pd,
 	for (i = 0; i < count && need; i++) {
 		u32 n = min(sge[i].length, need);
 
-		ret = berth_landing_range(dev, pd, sge[i].lkey, sge[i].addr, n, access, &seg[i]);
+		ret = berth_landing_range(keys, pd, sge[i].lkey, sge[i].addr, n, access, &seg[i]);
 		if (ret)
 			return ret;
 		seg->paged |= seg[i].paged;
@@ -276,12 +270,14 @@ static int copy_missed(const struct place *d, const struct place *s)
 	return ret == -EAGAIN ? place_missed(s, false) : ret;
 }
 
-static void count_landed(struct berth_dev *dev, const struct place *p, u32 n)
+static void count_landed(struct berth_dev *dev, const struct berth_seg *seg, u32 n)
 {
-	if (unlikely(!p->seg->window))
-		return;
-	berth_count_add(dev, p->seg->device_memory ? BERTH_CNT_DEVICE_BYTES : BERTH_CNT_HOST_BYTES,
-			n);
+	if (unlikely(!seg->window))
+		return;	/* null memory */
+	if (seg->device_memory)
+		berth_count_add(dev, BERTH_CNT_DEVICE_BYTES, n);
+	else
+		berth_count_add(dev, BERTH_CNT_HOST_BYTES, n);
 }
 
 /**
@@ -402,7 +398,7 @@ int berth_landing_scatter(struct berth_dev *dev, struct berth_segs dst, u32 offs
 		ret = place_write(&p, src, n);
 		if (unlikely(ret))
 			return ret == -EAGAIN ? place_missed(&p, true) : ret;
-		count_landed(dev, &p, n);
+		count_landed(dev, p.seg, n);
 		src += n;
 		p.offset += n;
 		length -= n;
@@ -445,7 +441,7 @@ int berth_landing_store64(struct berth_dev *dev, struct berth_segs word, u64 val
 
 	ret = berth_window_store64(word.seg->window, word.seg->offset, value);
 	if (!ret)
-		count_landed(dev, &p, sizeof(value));
+		count_landed(dev, p.seg, sizeof(value));
 	return ret == -EAGAIN ? place_missed(&p, true) : ret;
 }
 
@@ -480,7 +476,7 @@ int berth_landing_from_skb(struct berth_dev *dev, struct berth_segs dst, u32 off
 		ret = place_write(&p, bytes, n);
 		if (unlikely(ret))
 			return ret == -EAGAIN ? place_missed(&p, true) : ret;
-		count_landed(dev, &p, n);
+		count_landed(dev, p.seg, n);
 		ret = berth_cursor_skip(src, n);
 		if (ret)
 			return ret;
@@ -490,25 +486,14 @@ int berth_landing_from_skb(struct berth_dev *dev, struct berth_segs dst, u32 off
 	return 0;
 }
 
-/**
- * berth_landing_copy - copy from segments to segments, once
- * @dev: for counters
- * @dst: destination segments; none of them inline
- * @dst_offset: where to begin in @dst
- * @src: source segments
- * @src_offset: where to begin in @src
- * @length: bytes; both lists must hold them
- *
- * Context: RCU read side. Return: 0, -EAGAIN, -EKEYREVOKED, -ERANGE.
- */
-int berth_landing_copy(struct berth_dev *dev, struct berth_segs dst, u32 dst_offset,
-		       struct berth_segs src, u32 src_offset, u32 length)
+/* berth_landing_copy() of what is in pieces, or is not there. */
+static noinline int copy_list(struct berth_dev *dev, const struct berth_segs *dst,
+			      const struct berth_segs *src, u32 offset, u32 length)
 {
-	struct place d = place_at(dst, dst_offset);
-	struct place s = place_at(src, src_offset);
+	struct place d = place_at(*dst, offset);
+	struct place s = place_at(*src, offset);
 	int ret;
 
-	trace_berth_landing(dev, length, true);
 	berth_count_add(dev, BERTH_CNT_LOCAL_BYTES, length);
 	while (length) {
 		u32 n;
@@ -519,10 +504,38 @@ int berth_landing_copy(struct berth_dev *dev, struct berth_segs dst, u32 dst_off
 		ret = place_copy(&d, &s, n);
 		if (unlikely(ret))
 			return ret == -EAGAIN ? copy_missed(&d, &s) : ret;
-		count_landed(dev, &d, n);
+		count_landed(dev, d.seg, n);
 		d.offset += n;
 		s.offset += n;
 		length -= n;
 	}
+	return 0;
+}
+
+/**
+ * berth_landing_copy - copy from segments to segments, once
+ * @dev: for counters
+ * @dst: destination segments; none of them inline
+ * @src: source segments
+ * @offset: where to begin in both
+ * @length: bytes; both lists must hold them
+ *
+ * Context: RCU read side. Return: 0, -EAGAIN, -EKEYREVOKED, -ERANGE.
+ */
+int berth_landing_copy(struct berth_dev *dev, const struct berth_segs *dst, const struct berth_segs *src,
+		       u32 offset, u32 length)
+{
+	const struct berth_seg *d = dst->seg, *s = src->seg;
+	int ret;
+
+	trace_berth_landing(dev, length, true);
+	/* Most messages are in one piece on both sides. */
+	if (unlikely(dst->count != 1 || src->count != 1 || !d->window || !s->window))
+		return copy_list(dev, dst, src, offset, length);
+	ret = berth_window_copy(d->window, d->offset + offset, s->window, s->offset + offset, length);
+	if (unlikely(ret))
+		return copy_list(dev, dst, src, offset, length);
+	berth_count_add(dev, BERTH_CNT_LOCAL_BYTES, length);
+	count_landed(dev, d, length);
 	return 0;
 }

@@ -22,6 +22,8 @@
 #include <berth/netmem.h>
 #include <rdma/berth-abi.h>
 #include "../dev.h"
+#include "../obj/keys.h"
+#include "../obj/mw.h"
 #include "../wire/cursor.h"
 
 struct berth_seg {
@@ -40,14 +42,35 @@ struct berth_segs {
 	u32 count;
 };
 
-int berth_landing_resolve(struct berth_dev *dev, const struct ib_pd *pd,
-			  const struct berth_sge *sge, u32 count, u32 need, int access,
-			  struct berth_seg *seg);
-int berth_landing_range(struct berth_dev *dev, const struct ib_pd *pd, u32 rkey, u64 addr,
+int berth_landing_resolve_list(struct berth_keys *keys, const struct ib_pd *pd,
+			       const struct berth_sge *sge, u32 count, u32 need, int access,
+			       struct berth_seg *seg);
+int berth_landing_range(struct berth_keys *keys, const struct ib_pd *pd, u32 rkey, u64 addr,
 			u32 length, int access, struct berth_seg *seg);
 
-int berth_landing_remote(struct berth_dev *dev, const struct ib_pd *pd, u32 qpn, u32 rkey, u64 addr,
-			 u32 length, int access, struct berth_seg *seg);
+int berth_landing_by_window(struct berth_keys *keys, const struct ib_pd *pd, u32 qpn, u32 rkey, u64 addr,
+			    u32 length, int access, struct berth_seg *seg);
+
+/**
+ * berth_landing_remote - the segment that a peer names, by an MR's key or a memory window's
+ * @keys: of the side of a QP that looks them up, whose lock is held
+ * @pd: protection domain of the QP that the peer is connected to
+ * @qpn: that QP
+ * @rkey: key
+ * @addr: first byte
+ * @length: bytes; with 0 the key is not looked at
+ * @access: enum ib_access_flags that the MR or the window must grant
+ * @seg: receives the segment
+ *
+ * Context: RCU read side. Return: as berth_landing_range().
+ */
+static inline int berth_landing_remote(struct berth_keys *keys, const struct ib_pd *pd, u32 qpn, u32 rkey,
+				       u64 addr, u32 length, int access, struct berth_seg *seg)
+{
+	if (likely(!berth_key_is_window(rkey)) || !length)
+		return berth_landing_range(keys, pd, rkey, addr, length, access, seg);
+	return berth_landing_by_window(keys, pd, qpn, rkey, addr, length, access, seg);
+}
 
 /* Why a peer may not have what it named. */
 enum berth_denial {
@@ -71,8 +94,31 @@ int berth_landing_atomic(struct berth_segs word, enum berth_atomic_op op, u64 op
 int berth_landing_store64(struct berth_dev *dev, struct berth_segs word, u64 value);
 int berth_landing_from_skb(struct berth_dev *dev, struct berth_segs dst, u32 offset,
 			   struct berth_cursor *src, u32 length);
-int berth_landing_copy(struct berth_dev *dev, struct berth_segs dst, u32 dst_offset,
-		       struct berth_segs src, u32 src_offset, u32 length);
+int berth_landing_copy(struct berth_dev *dev, const struct berth_segs *dst, const struct berth_segs *src,
+		       u32 offset, u32 length);
+
+/**
+ * berth_landing_resolve - segments of a scatter/gather list
+ * @keys: of the side of a QP that looks them up, whose lock is held
+ * @pd: protection domain of the QP
+ * @sge: private copy of the list
+ * @count: entries
+ * @need: bytes of the list that will be used; entries behind them are not looked at
+ * @access: rights every entry needs (IB_ACCESS_LOCAL_WRITE for receives, 0 for sends)
+ * @seg: receives up to @count segments, @need bytes together
+ *
+ * Context: RCU read side. Return: the number of segments, or the first error of the list as of
+ * berth_landing_range(); -ERANGE: the list is shorter than @need.
+ */
+static inline int berth_landing_resolve(struct berth_keys *keys, const struct ib_pd *pd,
+					const struct berth_sge *sge, u32 count, u32 need, int access,
+					struct berth_seg *seg)
+{
+	/* Most messages are in one piece. */
+	if (likely(count == 1 && need && need <= sge->length))
+		return berth_landing_range(keys, pd, sge->lkey, sge->addr, need, access, seg) ?: 1;
+	return berth_landing_resolve_list(keys, pd, sge, count, need, access, seg);
+}
 
 /**
  * berth_landing_prepare - see that memory that is paged on demand is there

@@ -63,6 +63,22 @@ static int take_key(struct berth_dev *dev, u32 *key)
 }
 
 /**
+ * berth_mr_look_up - find the MR at an index, and remember it
+ * @keys: of the side of a QP that looks it up, whose lock is held
+ * @index: of a key
+ *
+ * Context: RCU reader. Return: the MR, whatever its key; or NULL.
+ */
+struct berth_mr *berth_mr_look_up(struct berth_keys *keys, u32 index)
+{
+	/* Acquire: before the lookup, so that an MR that goes after it is missed next time. */
+	keys->lost = atomic64_read_acquire(&keys->dev->mrs_lost);
+	keys->last = xa_load(&keys->dev->mrs, index);
+	keys->index = index;
+	return keys->last;
+}
+
+/**
  * berth_mr_check_access - whether an MR can have these rights
  * @access: as the consumer asked; the core has checked that rights of peers to write come with the
  *	local one.
@@ -156,6 +172,8 @@ void berth_mr_destroy(struct berth_mr *mr)
 	struct berth_dev *dev = berth_dev(mr->ib.device);
 
 	xa_erase(&dev->mrs, mr->key >> MR_VARIANT_BITS);
+	/* Release: whoever sees it does not find the MR. See keys.h. */
+	atomic64_inc_return_release(&dev->mrs_lost);
 	if (mr->area) {
 		/* The window is the area's and may be in use by others for long: wait here. */
 		synchronize_rcu_expedited();

@@ -14,6 +14,7 @@
 #include <rdma/ib_umem.h>
 #include <berth/netmem.h>
 #include "../dev.h"
+#include "keys.h"
 
 struct sk_buff;
 
@@ -71,24 +72,33 @@ static inline struct berth_mr *berth_mr_find(struct berth_dev *dev, u32 key)
 	return mr && READ_ONCE(mr->key) == key && smp_load_acquire(&mr->valid) ? mr : NULL;
 }
 
+struct berth_mr *berth_mr_look_up(struct berth_keys *keys, u32 index);
+
+/* The MR of the last lookup where it was this one and is still there. */
+static inline struct berth_mr *berth_mr_remembered(const struct berth_keys *keys, u32 index)
+{
+	struct berth_mr *mr = keys->last;
+
+	return likely(mr && keys->index == index && keys->lost == atomic64_read(&keys->dev->mrs_lost)) ? mr : NULL;
+}
+
 /**
- * berth_mr_find_offset - berth_mr_find(), and where in the window the MR begins
+ * berth_mr_has_key - whether an MR is valid and has a key, and where in the window it begins
+ * @mr: an MR that has the key's index
+ * @key: of the MR
+ * @offset: receives where it begins
  *
  * Both belong together also while fast registration changes the MR, see mr_fast.c: the offset is
  * loaded first.
  *
- * Context: RCU reader. Return: as berth_mr_find().
+ * Context: RCU reader. Return: false: the key is of no valid MR.
  */
-static inline struct berth_mr *berth_mr_find_offset(struct berth_dev *dev, u32 key, u64 *offset)
+static inline bool berth_mr_has_key(const struct berth_mr *mr, u32 key, u64 *offset)
 {
-	struct berth_mr *mr = xa_load(&dev->mrs, key >> 8);
-
-	if (!mr)
-		return NULL;
 	/* Acquire: pairs with the barrier in mr_fast.c. */
 	*offset = smp_load_acquire(&mr->window_offset);
 	/* Acquire: as in berth_mr_find(). */
-	return READ_ONCE(mr->key) == key && smp_load_acquire(&mr->valid) ? mr : NULL;
+	return READ_ONCE(mr->key) == key && smp_load_acquire(&mr->valid);
 }
 
 /**

@@ -136,7 +136,7 @@ static int open_mr(struct berth_mr *mr, u32 key, int access)
 	if (ret)
 		return ret;
 	WRITE_ONCE(mr->window_offset, base);
-	/* Pairs with the acquire of window_offset in berth_mr_find_offset(). */
+	/* Pairs with the acquire of window_offset in berth_mr_has_key(). */
 	smp_wmb();
 	WRITE_ONCE(mr->key, key);
 	WRITE_ONCE(mr->iova, mr->ib.iova);

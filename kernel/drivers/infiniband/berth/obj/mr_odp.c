@@ -103,10 +103,9 @@ static struct berth_window *hold_window(struct ib_pd *pd, const struct ib_sge *s
 {
 	struct berth_window *window = NULL;
 	struct berth_mr *mr;
-	u64 start;
 
 	rcu_read_lock();
-	mr = berth_mr_find_offset(berth_dev(pd->device), sge->lkey, &start);
+	mr = berth_mr_find(berth_dev(pd->device), sge->lkey);
 	if (mr && mr->ib.pd == pd && mr->paged &&
 	    berth_mr_covers(mr, sge->addr, sge->length, access, offset) &&
 	    berth_window_hold(mr->window))

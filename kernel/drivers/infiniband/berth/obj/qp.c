@@ -180,6 +180,8 @@ static struct berth_qp *alloc_memory(struct ib_qp *ib, const struct ib_qp_init_a
 	if (!qp)
 		return ERR_PTR(-ENOMEM);
 	qp->dev = berth_dev(ib->device);
+	qp->own_keys.dev = qp->dev;
+	qp->peer_keys.dev = qp->dev;
 	qp->ib = ib;
 	qp->pd = ib->pd;
 	qp->transport = berth_transport_find(qp->dev, init->qp_type, flags);

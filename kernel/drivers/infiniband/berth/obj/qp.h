@@ -22,6 +22,7 @@
 #include <rdma/ib_verbs.h>
 #include <rdma/berth-abi.h>
 #include "../dev.h"
+#include "keys.h"
 #include "../net/path.h"
 #include "../ring/sq.h"
 #include "../ring/rq.h"
@@ -69,6 +70,8 @@ struct berth_qp {
 	struct berth_qp_ring *ring;
 	struct berth_sq sq;
 	struct berth_rq rq;
+	struct berth_keys own_keys;	/* of the requester; sq.lock */
+	struct berth_keys peer_keys;	/* of the responder; rq.lock */
 
 	struct mutex state_mutex;
 	struct ib_qp_attr attr;		/* as set by modify, for query; under state_mutex */

@@ -11,6 +11,7 @@
  *
  * Context: process, state_mutex held throughout.
  */
+#include "../rc/req.h"
 #include "../transport.h"
 #include "../wire/bth.h"
 #include "qp_state.h"
@@ -84,8 +85,10 @@ static void apply_requester(struct berth_qp *qp, const struct ib_qp_attr *attr, 
 {
 	struct berth_sq *sq = &qp->sq;
 
-	if (mask & IB_QP_TIMEOUT)
-		qp->attr.timeout = sq->timeout = attr->timeout;
+	if (mask & IB_QP_TIMEOUT) {
+		qp->attr.timeout = attr->timeout;
+		berth_req_set_timeout(sq, attr->timeout);
+	}
 	if (mask & IB_QP_RETRY_CNT)
 		qp->attr.retry_cnt = sq->retry_count = sq->retry_left = attr->retry_cnt;
 	if (mask & IB_QP_RNR_RETRY)

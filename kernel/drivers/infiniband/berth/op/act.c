@@ -14,12 +14,6 @@
 /* What may be brought in of a receive before it is known to be needed. */
 #define AHEAD_BYTES	(256U << 10)
 
-/* Errors of the peer's keys and addresses. */
-static enum berth_rsp_result remote_error(int err)
-{
-	return err == -EAGAIN ? BERTH_RSP_MOVING : BERTH_RSP_ACCESS;
-}
-
 /* Errors of the posted receive: the peer is told that we failed. */
 static enum berth_rsp_result receive_error(struct berth_qp *qp, int err)
 {
@@ -69,7 +63,7 @@ enum berth_rsp_result berth_rsp_receive(struct berth_qp *qp, u32 need, struct be
 	}
 	if (rq->area && berth_rx_area_extend(rq, need))
 		return BERTH_RSP_MOVING;
-	ret = berth_landing_resolve(qp->dev, rq->pd, rq->sge, rq->num_sge, need,
+	ret = berth_landing_resolve(&qp->peer_keys, rq->pd, rq->sge, rq->num_sge, need,
 				    IB_ACCESS_LOCAL_WRITE, rq->seg);
 	if (ret < 0)
 		return receive_error(qp, ret);
@@ -77,37 +71,9 @@ enum berth_rsp_result berth_rsp_receive(struct berth_qp *qp, u32 need, struct be
 	return BERTH_RSP_OK;
 }
 
-/**
- * berth_rsp_range - resolve memory that the peer named
- * @qp: queue pair
- * @rkey: of the MR or memory window
- * @va: first byte
- * @length: bytes
- * @access: IB_ACCESS_REMOTE_WRITE, _READ or _ATOMIC; QP and MR must both grant it
- * @segs: receives the segment, in the responder's scratch
- *
- * Return: BERTH_RSP_OK, BERTH_RSP_ACCESS, BERTH_RSP_MOVING; BERTH_RSP_INVALID: the QP does not
- * allow this operation.
- */
-enum berth_rsp_result berth_rsp_range(struct berth_qp *qp, u32 rkey, u64 va, u32 length,
-				      int access, struct berth_segs *segs)
+/* berth_rsp_landed() of an error. */
+enum berth_rsp_result berth_rsp_landing_error(int err)
 {
-	int ret;
-
-	if ((qp->access & access) != access)
-		return BERTH_RSP_INVALID;
-	ret = berth_landing_remote(qp->dev, qp->pd, qp->qpn, rkey, va, length, access, qp->rq.seg);
-	if (ret)
-		return remote_error(ret);
-	*segs = (struct berth_segs){ qp->rq.seg, 1 };
-	return BERTH_RSP_OK;
-}
-
-/* What an error of moving the bytes of a request means; resolving has succeeded before. */
-enum berth_rsp_result berth_rsp_landed(int err)
-{
-	if (!err)
-		return BERTH_RSP_OK;
 	if (err == -EAGAIN)
 		return BERTH_RSP_MOVING;
 	return err == -EKEYREVOKED ? BERTH_RSP_ACCESS : BERTH_RSP_OPERATION;
@@ -132,29 +98,15 @@ void berth_rsp_ahead(struct berth_qp *qp)
 	u32 need = min(rq->capacity, rq->received + AHEAD_BYTES);
 	int n;
 
-	n = berth_landing_resolve(qp->dev, rq->pd, rq->sge, rq->num_sge, need, IB_ACCESS_LOCAL_WRITE,
+	n = berth_landing_resolve(&qp->peer_keys, rq->pd, rq->sge, rq->num_sge, need, IB_ACCESS_LOCAL_WRITE,
 				  rq->seg);
 	if (n > 0)
 		berth_landing_ahead((struct berth_segs){ rq->seg, n }, rq->received);
 }
 
-static bool consumes_receive(u8 opcode)
-{
-	return opcode != BERTH_WR_WRITE && opcode != BERTH_WR_READ;
-}
-
-/**
- * berth_rsp_finish - the last byte of a SEND or WRITE has landed
- * @qp: queue pair; a receive is held where the message consumes one
- * @tail: how the message ends
- * @length: bytes of the message
- *
- * Invalidates what the message asks to invalidate, then completes the receive.
- *
- * Return: BERTH_RSP_OK, BERTH_RSP_ACCESS: the key to invalidate is not ours.
- */
-enum berth_rsp_result berth_rsp_finish(struct berth_qp *qp, const struct berth_rsp_tail *tail,
-				       u32 length)
+/* berth_rsp_finish() of a message that consumes a receive. */
+enum berth_rsp_result berth_rsp_finish_receive(struct berth_qp *qp, const struct berth_rsp_tail *tail,
+					       u32 length)
 {
 	struct berth_cqe cqe = {
 		.status = IB_WC_SUCCESS,
@@ -176,8 +128,7 @@ enum berth_rsp_result berth_rsp_finish(struct berth_qp *qp, const struct berth_r
 	}
 	if (tail->solicited)
 		cqe.flags |= BERTH_CQE_SOLICITED;
-	if (consumes_receive(tail->opcode))
-		berth_rq_complete(qp, &cqe);
+	berth_rq_complete(qp, &cqe);
 	qp->rq.in_message = false;
 	qp->rq.msn++;
 	return BERTH_RSP_OK;

@@ -117,58 +117,21 @@ void berth_req_wait_moving(struct berth_qp *qp)
 	berth_req_wait(qp, MOVING_USEC);
 }
 
-/**
- * berth_req_source - resolve a WQE's memory into the requester's scratch
- * @qp: queue pair, sq.lock held
- * @wqe: private copy
- * @access: 0 to read it (SEND, WRITE), IB_ACCESS_LOCAL_WRITE to write it (READ)
- *
- * A failure is noted in the WQE's status, or the requester waits for memory that is moving.
- *
- * Return: the number of segments in sq.seg, or a negative errno.
- */
-int berth_req_source(struct berth_qp *qp, struct berth_swqe *wqe, int access)
+/* berth_req_source(): the memory cannot be used, or not now. */
+int berth_req_source_error(struct berth_qp *qp, struct berth_swqe *wqe, int err)
 {
-	struct berth_sq *sq = &qp->sq;
-	int ret;
-
-	if (wqe->flags & BERTH_WR_INLINE) {
-		sq->seg[0] = (struct berth_seg){
-			.bytes = (const u8 *)wqe->sge,
-			.length = wqe->length,
-		};
-		return 1;
-	}
-	ret = berth_landing_resolve(qp->dev, qp->pd, wqe->sge, wqe->num_sge, wqe->length, access,
-				    sq->seg);
-	if (ret == -EAGAIN)
+	if (err == -EAGAIN)
 		berth_req_wait_moving(qp);
-	else if (ret < 0)
+	else
 		wqe->status = IB_WC_LOC_PROT_ERR;
-	return ret;
+	return err;
 }
 
-/**
- * berth_req_prepare - see that a WQE's memory is there, where it is paged on demand
- * @qp: queue pair, sq.lock held
- * @wqe: private copy
- * @segs: from berth_req_source()
- * @offset: of the message
- * @length: bytes that will be accessed at once
- * @write: they will be written
- *
- * A failure is noted in the WQE's status, or the requester waits.
- *
- * Return: 0 or a negative errno.
- */
-int berth_req_prepare(struct berth_qp *qp, struct berth_swqe *wqe, struct berth_segs segs,
-		      u32 offset, u32 length, bool write)
+/* berth_req_prepare() of memory that is paged on demand. */
+int berth_req_fetch(struct berth_qp *qp, struct berth_swqe *wqe, struct berth_segs segs,
+		    u32 offset, u32 length, bool write)
 {
-	int ret = berth_landing_prepare(segs, offset, length, write);
+	int ret = berth_landing_fetch(segs, offset, length, write);
 
-	if (ret == -EAGAIN)
-		berth_req_wait_moving(qp);
-	else if (ret)
-		wqe->status = IB_WC_LOC_PROT_ERR;
-	return ret;
+	return ret ? berth_req_source_error(qp, wqe, ret) : 0;
 }

@@ -78,9 +78,8 @@ struct piece {
 	bool last;
 };
 
-static struct piece next_piece(const struct berth_sq *sq)
+static struct piece next_piece(const struct berth_sq *sq, struct berth_swqe *wqe)
 {
-	struct berth_swqe *wqe = berth_sq_slot(sq, sq->next);
 	u32 left = wqe->length - sq->offset;
 	u32 most = CHUNK_BYTES >> sq->piece_shift;
 
@@ -93,7 +92,7 @@ static struct piece next_piece(const struct berth_sq *sq)
 }
 
 static enum berth_rsp_result send_piece(struct berth_qp *peer, const struct piece *p,
-					struct berth_segs src)
+					const struct berth_segs *src)
 {
 	enum berth_rsp_result result;
 	struct berth_segs dst;
@@ -105,12 +104,12 @@ static enum berth_rsp_result send_piece(struct berth_qp *peer, const struct piec
 	result = berth_rsp_receive(peer, p->wqe->length, &dst);
 	if (result)
 		return result;
-	ret = berth_landing_copy(peer->dev, dst, p->offset, src, p->offset, p->length);
+	ret = berth_landing_copy(peer->dev, &dst, src, p->offset, p->length);
 	return berth_rsp_received(peer, ret);
 }
 
 static enum berth_rsp_result write_piece(struct berth_qp *peer, const struct piece *p,
-					 struct berth_segs src)
+					 const struct berth_segs *src)
 {
 	enum berth_rsp_result result;
 	struct berth_segs dst;
@@ -125,12 +124,12 @@ static enum berth_rsp_result write_piece(struct berth_qp *peer, const struct pie
 		if (result)
 			return result;
 	}
-	ret = berth_landing_copy(peer->dev, dst, p->offset, src, p->offset, p->length);
+	ret = berth_landing_copy(peer->dev, &dst, src, p->offset, p->length);
 	return berth_rsp_landed(ret);
 }
 
 static enum berth_rsp_result read_piece(struct berth_qp *qp, struct berth_qp *peer,
-					const struct piece *p, struct berth_segs dst)
+					const struct piece *p, const struct berth_segs *dst)
 {
 	enum berth_rsp_result result;
 	struct berth_segs src;
@@ -142,7 +141,7 @@ static enum berth_rsp_result read_piece(struct berth_qp *qp, struct berth_qp *pe
 				 IB_ACCESS_REMOTE_READ, &src);
 	if (result)
 		return result;
-	ret = berth_landing_copy(qp->dev, dst, p->offset, src, p->offset, p->length);
+	ret = berth_landing_copy(qp->dev, dst, &src, p->offset, p->length);
 	return berth_rsp_landed(ret);
 }
 
@@ -152,7 +151,7 @@ static enum berth_rsp_result read_piece(struct berth_qp *qp, struct berth_qp *pe
  * wire, and are answered from what it remembers.
  */
 static enum berth_rsp_result atomic_piece(struct berth_qp *qp, struct berth_qp *peer,
-					  const struct piece *p, struct berth_segs dst)
+					  const struct piece *p, const struct berth_segs *dst)
 {
 	const struct berth_swqe *wqe = p->wqe;
 	const bool swap = wqe->opcode == BERTH_WR_CMP_SWP;
@@ -172,7 +171,7 @@ static enum berth_rsp_result atomic_piece(struct berth_qp *qp, struct berth_qp *
 	result = berth_atomic_run(peer, &atomic, &done);
 	if (result)
 		return result;
-	if (!berth_landing_scatter(qp->dev, dst, 0, &done->orig, sizeof(done->orig)))
+	if (!berth_landing_scatter(qp->dev, *dst, 0, &done->orig, sizeof(done->orig)))
 		return BERTH_RSP_OK;
 	peer->rq.epsn = berth_psn_add(wqe->first_psn, 1);
 	qp->sq.sent = peer->rq.epsn;
@@ -180,7 +179,7 @@ static enum berth_rsp_result atomic_piece(struct berth_qp *qp, struct berth_qp *
 }
 
 static enum berth_rsp_result atomic_write_piece(struct berth_qp *peer, const struct piece *p,
-						struct berth_segs src)
+						const struct berth_segs *src)
 {
 	struct berth_rsp_atomic atomic = {
 		.va = p->wqe->remote_addr,
@@ -194,7 +193,7 @@ static enum berth_rsp_result atomic_write_piece(struct berth_qp *peer, const str
 
 	if (!peer->rq.max_rd_atomic)
 		return BERTH_RSP_INVALID;
-	ret = berth_landing_gather(&atomic.operand, src, 0, sizeof(atomic.operand));
+	ret = berth_landing_gather(&atomic.operand, *src, 0, sizeof(atomic.operand));
 	if (ret)
 		return berth_rsp_landed(ret);
 	result = berth_atomic_run(peer, &atomic, &done);
@@ -203,15 +202,22 @@ static enum berth_rsp_result atomic_write_piece(struct berth_qp *peer, const str
 	return result;
 }
 
+/* The last byte of a SEND or WRITE is there. */
+static enum berth_rsp_result finish(struct berth_qp *peer, const struct berth_swqe *wqe)
+{
+	struct berth_rsp_tail tail = {
+		.opcode = wqe->opcode,
+		.solicited = wqe->flags & BERTH_WR_SOLICITED,
+		.ex = wqe->ex,
+	};
+
+	return berth_rsp_finish(peer, &tail, wqe->length);
+}
+
 static enum berth_rsp_result move_piece(struct berth_qp *qp, struct berth_qp *peer,
-					const struct piece *p, struct berth_segs own)
+					const struct piece *p, const struct berth_segs *own)
 {
 	enum berth_rsp_result result;
-	struct berth_rsp_tail tail = {
-		.opcode = p->wqe->opcode,
-		.solicited = p->wqe->flags & BERTH_WR_SOLICITED,
-		.ex = p->wqe->ex,
-	};
 
 	switch (p->wqe->opcode) {
 	case BERTH_WR_READ:
@@ -232,9 +238,12 @@ static enum berth_rsp_result move_piece(struct berth_qp *qp, struct berth_qp *pe
 		result = send_piece(peer, p, own);
 		break;
 	}
-	if (!result && p->last)
-		result = berth_rsp_finish(peer, &tail, p->wqe->length);
-	return result;
+	if (result || !p->last)
+		return result;
+	if (p->wqe->opcode != BERTH_WR_WRITE)
+		return finish(peer, p->wqe);
+	berth_rsp_written(peer);
+	return BERTH_RSP_OK;
 }
 
 /* A piece was moved: both sides stand where packets would have brought them. */
@@ -294,9 +303,9 @@ static int own_memory(struct berth_qp *qp, const struct piece *p, struct berth_s
 }
 
 /* Returns the cost of a piece, or 0 when it could not be moved. */
-static u32 one(struct berth_qp *qp, struct berth_qp *peer)
+static u32 one(struct berth_qp *qp, struct berth_qp *peer, struct berth_swqe *wqe)
 {
-	struct piece p = next_piece(&qp->sq);
+	struct piece p = next_piece(&qp->sq, wqe);
 	enum berth_rsp_result result;
 	struct berth_segs own;
 
@@ -306,7 +315,7 @@ static u32 one(struct berth_qp *qp, struct berth_qp *peer)
 			berth_req_fail(qp, p.wqe->status);
 		return 0;
 	}
-	result = move_piece(qp, peer, &p, own);
+	result = move_piece(qp, peer, &p, &own);
 	if (result && !qp->transport->reliable) {
 		berth_uc_drop(peer, result);
 		p.last = true;	/* the rest of it is dropped, too */
@@ -335,7 +344,7 @@ static u32 run(struct berth_qp *qp, struct berth_qp *peer)
 		if (qp->state == IB_QPS_SQD && !wqe->psns)
 			break;
 		berth_req_start(qp, wqe);
-		cost = one(qp, peer);
+		cost = one(qp, peer, wqe);
 		used += cost;
 		if (!cost || READ_ONCE(qp->failed) || READ_ONCE(peer->failed))
 			break;

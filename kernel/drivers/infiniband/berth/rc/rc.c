@@ -43,11 +43,6 @@ void berth_connected_shutdown(struct berth_qp *qp)
 	cancel_work_sync(&qp->rq.work);
 }
 
-static bool takes(const struct berth_send_wqe *wqe)
-{
-	return true;
-}
-
 /* From the peer's address to ours, in our network namespace. */
 bool berth_connected_accepts(const struct berth_qp *qp, const struct berth_packet *pkt,
 			     const struct berth_rx *rx)
@@ -88,7 +83,6 @@ const struct berth_transport berth_rc_transport = {
 	.setup = berth_connected_setup,
 	.quiesce = berth_connected_quiesce,
 	.shutdown = berth_connected_shutdown,
-	.takes = takes,
 	.kick = berth_req_kick,
 	.reset_requester = berth_req_reset,
 	.reset_responder = berth_rsp_reset,

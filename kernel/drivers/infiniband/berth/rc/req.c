@@ -39,20 +39,11 @@ void berth_req_reset(struct berth_qp *qp, u32 psn)
 	sq->piece_shift = 0;
 }
 
-/* Gives a WQE its PSNs. */
-void berth_req_start(struct berth_qp *qp, struct berth_swqe *wqe)
+/* The ack timeout as the consumer sets it, its code: the specification allows one to four times that. */
+void berth_req_set_timeout(struct berth_sq *sq, u8 code)
 {
-	if (wqe->psns)
-		return;
-	wqe->psns = wqe->length ? DIV_ROUND_UP(wqe->length, qp->mtu) : 1;
-	wqe->first_psn = qp->sq.psn;
-	qp->sq.psn = berth_psn_add(qp->sq.psn, wqe->psns);
-}
-
-/* Jiffies until an unanswered packet is given up: the specification allows one to four times T. */
-static unsigned long ack_timeout(const struct berth_qp *qp)
-{
-	return nsecs_to_jiffies(3 * berth_timeout_nsec(qp->sq.timeout)) + 2;
+	sq->timeout = code;
+	sq->patience = nsecs_to_jiffies(3 * berth_timeout_nsec(code)) + 2;
 }
 
 static bool outstanding(const struct berth_sq *sq)
@@ -66,17 +57,6 @@ static void arm(struct berth_sq *sq, unsigned long when)
 		mod_timer(&sq->timer, when);
 }
 
-/* Something was acknowledged, or sent when nothing was outstanding: the clock starts anew. */
-void berth_req_progress(struct berth_qp *qp)
-{
-	struct berth_sq *sq = &qp->sq;
-
-	sq->retry_left = sq->retry_count;
-	sq->rnr_left = sq->rnr_retry;
-	sq->read_lost = false;
-	sq->deadline = jiffies + ack_timeout(qp);
-}
-
 /*
  * What was acknowledged before is acknowledged again: the peer is there, and busy with copies. More of them would
  * only keep it longer from what it has not answered yet, so the clock starts anew; retries stay used up.
@@ -84,7 +64,7 @@ void berth_req_progress(struct berth_qp *qp)
 void berth_req_heard(struct berth_qp *qp)
 {
 	lockdep_assert_held(&qp->sq.lock);
-	qp->sq.deadline = jiffies + ack_timeout(qp);
+	qp->sq.deadline = jiffies + qp->sq.patience;
 }
 
 /* The responder was not ready for the packet at una. */
@@ -241,7 +221,7 @@ static void timed_out(struct berth_qp *qp)
 	}
 	sq->retry_left--;
 	sq->read_lost = false;
-	sq->deadline = jiffies + ack_timeout(qp);
+	sq->deadline = jiffies + sq->patience;
 	berth_count(qp->dev, BERTH_CNT_RETRANSMITS);
 	berth_flight_timed_out(sq);
 	berth_req_go_back(qp);

@@ -8,6 +8,7 @@
 #define BERTH_RC_REQ_H
 
 #include <linux/hrtimer.h>
+#include <linux/jiffies.h>
 #include <linux/timer.h>
 #include <linux/workqueue.h>
 #include "../op/source.h"
@@ -30,13 +31,23 @@ void berth_req_timer(struct timer_list *timer);
 enum hrtimer_restart berth_req_resume(struct hrtimer *timer);
 void berth_req_work(struct work_struct *work);
 void berth_req_reset(struct berth_qp *qp, u32 psn);
+void berth_req_set_timeout(struct berth_sq *sq, u8 code);
 
 /* For the parts of the requester; sq.lock held. */
-void berth_req_start(struct berth_qp *qp, struct berth_swqe *wqe);
 void berth_req_rnr(struct berth_qp *qp, u8 timer_code);
 void berth_req_go_back(struct berth_qp *qp);
-void berth_req_progress(struct berth_qp *qp);
 void berth_req_heard(struct berth_qp *qp);
+
+/* Something was acknowledged, or sent when nothing was outstanding: the clock starts anew. */
+static inline void berth_req_progress(struct berth_qp *qp)
+{
+	struct berth_sq *sq = &qp->sq;
+
+	sq->retry_left = sq->retry_count;
+	sq->rnr_left = sq->rnr_retry;
+	sq->read_lost = false;
+	sq->deadline = jiffies + sq->patience;
+}
 
 /*
  * How many PSNs of a started WQE lie before @psn, which is not before its first. Unsigned: the
@@ -45,6 +56,16 @@ void berth_req_heard(struct berth_qp *qp);
 static inline u32 berth_req_done(const struct berth_swqe *wqe, u32 psn)
 {
 	return (psn - wqe->first_psn) & BERTH_PSN_MASK;
+}
+
+/* Gives a WQE its PSNs. */
+static inline void berth_req_start(struct berth_qp *qp, struct berth_swqe *wqe)
+{
+	if (wqe->psns)
+		return;
+	wqe->psns = likely(wqe->length <= qp->mtu) ? 1 : DIV_ROUND_UP(wqe->length, qp->mtu);
+	wqe->first_psn = qp->sq.psn;
+	qp->sq.psn = berth_psn_add(qp->sq.psn, wqe->psns);
 }
 
 /* The PSN of byte offset of a started WQE. */

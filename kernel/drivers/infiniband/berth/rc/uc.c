@@ -19,7 +19,7 @@
 #include "rsp.h"
 #include "uc.h"
 
-static bool takes(const struct berth_send_wqe *wqe)
+static bool takes(const struct berth_swqe *wqe)
 {
 	switch (wqe->opcode) {
 	case BERTH_WR_SEND:

@@ -75,12 +75,12 @@ void berth_sq_reset(struct berth_qp *qp)
 	sq->draining = false;
 }
 
-static u8 validate(const struct berth_qp *qp, const struct berth_send_wqe *wqe)
+static u8 validate(const struct berth_qp *qp, const struct berth_swqe *wqe, u32 inline_len)
 {
 	const struct berth_sq *sq = &qp->sq;
 	u32 max_inline = sq->max_inline;
 
-	if (wqe->flags & ~SUPPORTED_FLAGS || wqe->reserved0 || !qp->transport->takes(wqe))
+	if (wqe->flags & ~SUPPORTED_FLAGS || (qp->transport->takes && !qp->transport->takes(wqe)))
 		return IB_WC_LOC_QP_OP_ERR;
 	switch (wqe->opcode) {
 	case BERTH_WR_SEND:
@@ -113,19 +113,31 @@ static u8 validate(const struct berth_qp *qp, const struct berth_send_wqe *wqe)
 		return IB_WC_LOC_QP_OP_ERR;
 	}
 	if (wqe->flags & BERTH_WR_INLINE) {
-		if (wqe->num_sge || wqe->inline_len > max_inline)
+		if (wqe->num_sge || inline_len > max_inline)
 			return IB_WC_LOC_QP_OP_ERR;
-	} else if (wqe->num_sge > sq->max_sge || wqe->inline_len) {
+	} else if (wqe->num_sge > sq->max_sge || inline_len) {
 		return IB_WC_LOC_QP_OP_ERR;
 	}
 	return IB_WC_SUCCESS;
 }
 
-static u64 sum_length(const struct berth_swqe *slot)
+/* The list, or inline payload, from shared memory: looked at only in our copy. Returns its bytes. */
+static u64 copy_list(struct berth_swqe *slot, const void *list, u32 inline_len)
 {
 	u64 total = 0;
 	u32 i;
 
+	if (slot->flags & BERTH_WR_INLINE) {
+		memcpy(slot->sge, list, inline_len);
+		return inline_len;
+	}
+	if (likely(slot->num_sge == 1)) {
+		memcpy(slot->sge, list, sizeof(struct berth_sge));
+		barrier();
+		return slot->sge[0].length;
+	}
+	memcpy(slot->sge, list, slot->num_sge * sizeof(struct berth_sge));
+	barrier();
 	for (i = 0; i < slot->num_sge; i++)
 		total += slot->sge[i].length;
 	return total;
@@ -162,9 +174,9 @@ static int posted(const struct berth_qp *qp)
 bool berth_sq_fetch(struct berth_qp *qp)
 {
 	struct berth_sq *sq = &qp->sq;
-	struct berth_send_wqe wqe;
+	const struct berth_send_wqe *entry;
 	struct berth_swqe *slot;
-	const void *entry;
+	u32 inline_len;
 	int n;
 
 	lockdep_assert_held(&sq->lock);
@@ -177,36 +189,27 @@ bool berth_sq_fetch(struct berth_qp *qp)
 		return false;
 	}
 
+	/* Each word of shared memory is read once; from here on only the copy counts. */
 	entry = berth_sq_entry(sq, sq->head);
-	memcpy(&wqe, entry, sizeof(wqe));
-	barrier();	/* from here on only the copy */
-
 	slot = berth_sq_slot(sq, sq->head);
-	slot->wr_id = wqe.wr_id;
-	slot->remote_addr = wqe.remote_addr;
-	slot->rkey = wqe.rkey;
-	slot->ex = wqe.ex;
+	slot->wr_id = READ_ONCE(entry->wr_id);
+	slot->remote_addr = READ_ONCE(entry->remote_addr);
+	slot->rkey = READ_ONCE(entry->rkey);
+	slot->ex = READ_ONCE(entry->ex);
 	/* The whole union, whatever it is. */
-	slot->atomic.compare_add = wqe.atomic.compare_add;
-	slot->atomic.swap = wqe.atomic.swap;
-	slot->opcode = wqe.opcode;
-	slot->flags = wqe.flags;
-	slot->num_sge = wqe.num_sge;
+	slot->atomic.compare_add = READ_ONCE(entry->atomic.compare_add);
+	slot->atomic.swap = READ_ONCE(entry->atomic.swap);
+	slot->opcode = READ_ONCE(entry->opcode);
+	slot->flags = READ_ONCE(entry->flags);
+	slot->num_sge = READ_ONCE(entry->num_sge);
 	slot->length = 0;
 	slot->psns = 0;
 	slot->carried_out = false;
-	slot->status = validate(qp, &wqe);
-	if (slot->status == IB_WC_SUCCESS) {
-		if (wqe.flags & BERTH_WR_INLINE) {
-			memcpy(slot->sge, entry + sizeof(wqe), wqe.inline_len);
-			slot->status = set_length(slot, wqe.inline_len);
-		} else {
-			memcpy(slot->sge, entry + sizeof(wqe),
-			       slot->num_sge * sizeof(struct berth_sge));
-			barrier();
-			slot->status = set_length(slot, sum_length(slot));
-		}
-	}
+	inline_len = READ_ONCE(entry->inline_len);
+	slot->status = READ_ONCE(entry->reserved0) ? IB_WC_LOC_QP_OP_ERR :
+						     validate(qp, slot, inline_len);
+	if (slot->status == IB_WC_SUCCESS)
+		slot->status = set_length(slot, copy_list(slot, entry + 1, inline_len));
 	sq->head++;
 	return true;
 }

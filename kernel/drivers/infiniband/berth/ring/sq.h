@@ -34,6 +34,7 @@ struct berth_swqe {
 			u32 ah;
 			u32 qpn;
 			u32 qkey;
+			u32 reserved;
 		} ud;		/* where a datagram goes */
 		struct {
 			u64 compare_add;
@@ -91,6 +92,7 @@ struct berth_sq {
 	u32 read_end[16];	/* PSN behind each of them, oldest first */
 	ktime_t resume;
 	struct hrtimer wait;	/* until resume: microseconds matter */
+	unsigned long patience;	/* jiffies until a packet without an answer is given up */
 	unsigned long deadline;	/* jiffies: when the oldest unacknowledged packet is overdue */
 	struct timer_list timer;	/* for the deadline */
 	struct work_struct work;

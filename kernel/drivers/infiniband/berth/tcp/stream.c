@@ -161,7 +161,7 @@ static void shutdown(struct berth_qp *qp)
 	cancel_work_sync(&qp->stream->close_work);
 }
 
-static bool takes(const struct berth_send_wqe *wqe)
+static bool takes(const struct berth_swqe *wqe)
 {
 	return wqe->opcode == BERTH_WR_SEND;
 }

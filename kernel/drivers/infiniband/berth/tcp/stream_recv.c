@@ -164,7 +164,7 @@ static int hand_over(struct berth_socket *s, const struct berth_cursor *at, u32 
 		err = berth_rx_area_adopt(rq, frag->netmem, skb_frag_off(frag) + offset, n);
 	/* It is the process's as long as the region is. */
 	if (!err)
-		err = berth_landing_resolve(qp->dev, rq->pd, &rq->sge[rq->num_sge - 1], 1, n, IB_ACCESS_LOCAL_WRITE,
+		err = berth_landing_resolve(&qp->peer_keys, rq->pd, &rq->sge[rq->num_sge - 1], 1, n, IB_ACCESS_LOCAL_WRITE,
 					    rq->seg);
 	if (err < 0) {
 		rq->status = IB_WC_LOC_PROT_ERR;

@@ -185,13 +185,13 @@ static void shutdown(struct berth_qp *qp)
 	cancel_delayed_work_sync(&tcp->run_work);
 }
 
-static bool takes(const struct berth_send_wqe *wqe)
+static bool takes(const struct berth_swqe *wqe)
 {
 	return wqe->opcode != BERTH_WR_ATOMIC_WRITE;
 }
 
 /* What every iWARP peer knows. */
-static bool takes_iw(const struct berth_send_wqe *wqe)
+static bool takes_iw(const struct berth_swqe *wqe)
 {
 	switch (wqe->opcode) {
 	case BERTH_WR_SEND_IMM:

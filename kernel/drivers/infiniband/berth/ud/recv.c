@@ -117,7 +117,7 @@ static int land(struct berth_qp *qp, const struct berth_packet *pkt, struct bert
 	struct berth_segs segs;
 	int ret;
 
-	ret = berth_landing_resolve(qp->dev, rq->pd, rq->sge, rq->num_sge,
+	ret = berth_landing_resolve(&qp->peer_keys, rq->pd, rq->sge, rq->num_sge,
 				    GRH_BYTES + pkt->payload_len, IB_ACCESS_LOCAL_WRITE, rq->seg);
 	if (ret < 0)
 		return ret;

@@ -28,7 +28,7 @@
 /* Bit of a queue key that says: take the QP's own. */
 #define QKEY_OF_QP	0x80000000U
 
-bool berth_ud_takes(const struct berth_send_wqe *wqe)
+bool berth_ud_takes(const struct berth_swqe *wqe)
 {
 	return (wqe->opcode == BERTH_WR_SEND || wqe->opcode == BERTH_WR_SEND_IMM) &&
 	       !wqe->ud.reserved && !(wqe->ud.qpn & ~BERTH_QPN_MASK);
@@ -61,7 +61,7 @@ static int source(struct berth_qp *qp, const struct berth_swqe *wqe)
 		};
 		return 1;
 	}
-	return berth_landing_resolve(qp->dev, qp->pd, wqe->sge, wqe->num_sge, wqe->length, 0,
+	return berth_landing_resolve(&qp->own_keys, qp->pd, wqe->sge, wqe->num_sge, wqe->length, 0,
 				     qp->sq.seg);
 }
 

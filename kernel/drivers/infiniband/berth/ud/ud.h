@@ -9,7 +9,7 @@
 #include "../transport.h"
 
 /* send.c */
-bool berth_ud_takes(const struct berth_send_wqe *wqe);
+bool berth_ud_takes(const struct berth_swqe *wqe);
 void berth_ud_kick(struct berth_qp *qp);
 void berth_ud_work(struct work_struct *work);
 enum hrtimer_restart berth_ud_resume(struct hrtimer *timer);
