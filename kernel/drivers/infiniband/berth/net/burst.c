@@ -10,24 +10,18 @@
  * Context: bottom halves disabled. No memory or no route: nothing is sent, which the peer cannot
  * tell from a lost packet, and retransmission deals with it.
  */
-#include <linux/gfp.h>
+#include <linux/mm.h>
 #include "../stats.h"
 #include "../trace.h"
 #include "../wire/bth.h"
 #include "../wire/icrc.h"
+#include "bufs.h"
 #include "burst.h"
 #include "path.h"
 
 #define LINEAR_MAX	1536
-#define BUF_ORDER	3	/* of buffers for many packets */
-#define BUF_ORDER_MIN	1	/* holds one packet of the largest path MTU */
 
-static_assert((PAGE_SIZE << BUF_ORDER_MIN) >= 4096 + BERTH_HDR_MAX + BERTH_ICRC_LEN);
-
-static struct page *buf_alloc(u32 order)
-{
-	return alloc_pages(GFP_ATOMIC | __GFP_COMP | __GFP_NOWARN | __GFP_NORETRY, order);
-}
+static_assert((PAGE_SIZE << BERTH_BUF_ORDER_MIN) >= 4096 + BERTH_HDR_MAX + BERTH_ICRC_LEN);
 
 /* Where packet i lies in its buffer, and how long it is. */
 static u32 packet_len(const struct berth_burst *b, u32 i)
@@ -45,7 +39,7 @@ static int add_buffers(struct berth_burst *b, u32 order)
 
 		if (i == BERTH_BURST_BUFS || i == MAX_SKB_FRAGS)
 			return -ENOMEM;
-		page = buf_alloc(order);
+		page = berth_buf_get(order);
 		if (!page)
 			return -ENOMEM;
 		b->buf[i] = page_address(page);
@@ -101,9 +95,9 @@ int berth_burst_begin_on(struct berth_burst *b, struct berth_qp *qp, struct bert
 		if (b->skb)
 			b->buf[0] = skb_put(b->skb, total);
 	} else {
-		ret = with_buffers(b, count > 1 ? BUF_ORDER : BUF_ORDER_MIN);
+		ret = with_buffers(b, count > 1 ? BERTH_BUF_ORDER : BERTH_BUF_ORDER_MIN);
 		if (ret && count <= MAX_SKB_FRAGS)
-			ret = with_buffers(b, BUF_ORDER_MIN);
+			ret = with_buffers(b, BERTH_BUF_ORDER_MIN);
 	}
 	if (ret)
 		berth_count(qp->dev, BERTH_CNT_TX_NO_MEMORY);
