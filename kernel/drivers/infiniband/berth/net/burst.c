@@ -20,8 +20,11 @@
 #include "path.h"
 
 #define LINEAR_MAX	1536
+#define BUF_SKIP	4	/* puts what follows a BTH at a multiple of 16, as CRC-32 likes it */
 
-static_assert((PAGE_SIZE << BERTH_BUF_ORDER_MIN) >= 4096 + BERTH_HDR_MAX + BERTH_ICRC_LEN);
+static_assert((PAGE_SIZE << BERTH_BUF_ORDER_MIN) >=
+	      BUF_SKIP + 4096 + BERTH_HDR_MAX + BERTH_ICRC_LEN);
+static_assert((BUF_SKIP + sizeof(struct berth_bth)) % 16 == 0);
 
 /* Where packet i lies in its buffer, and how long it is. */
 static u32 packet_len(const struct berth_burst *b, u32 i)
@@ -33,7 +36,7 @@ static int add_buffers(struct berth_burst *b, u32 order)
 {
 	u32 i, left = b->count;
 
-	b->per_buf = (PAGE_SIZE << order) / b->seg_len;
+	b->per_buf = ((PAGE_SIZE << order) - BUF_SKIP) / b->seg_len;
 	for (i = 0; left; i++) {
 		struct page *page;
 
@@ -42,8 +45,8 @@ static int add_buffers(struct berth_burst *b, u32 order)
 		page = berth_buf_get(order);
 		if (!page)
 			return -ENOMEM;
-		b->buf[i] = page_address(page);
-		skb_add_rx_frag(b->skb, i, page, 0, 0, PAGE_SIZE << order);
+		b->buf[i] = page_address(page) + BUF_SKIP;
+		skb_add_rx_frag(b->skb, i, page, BUF_SKIP, 0, PAGE_SIZE << order);
 		left -= min(left, b->per_buf);
 	}
 	b->bufs = i;
@@ -149,18 +152,22 @@ static void size_fragments(struct berth_burst *b)
 
 static void write_icrc(struct berth_burst *b, u16 id)
 {
-	u32 i;
+	struct berth_icrc icrc;
+	u32 i, begun = 0;
 
 	for (i = 0; i < b->count; i++) {
 		u8 *p = berth_burst_packet(b, i);
 		u32 len = packet_len(b, i), covered = len - BERTH_ICRC_LEN, crc;
-		__le32 icrc;
+		__le32 end;
 
-		crc = berth_path_icrc(b->path, id + i, len, p, sizeof(struct berth_bth));
+		if (len != begun)
+			berth_path_icrc(b->path, &icrc, id, len);
+		begun = len;
+		crc = berth_icrc_bth(&icrc, i, p);
 		crc = berth_icrc_payload(crc, p + sizeof(struct berth_bth),
 					 covered - sizeof(struct berth_bth));
-		icrc = berth_icrc_final(crc);
-		memcpy(p + covered, &icrc, sizeof(icrc));
+		end = berth_icrc_final(crc);
+		memcpy(p + covered, &end, sizeof(end));
 	}
 }
 

@@ -27,10 +27,12 @@ enum side {
 	SIDE_RESPONDER,
 };
 
-/* The QP whose lock is held. */
+/* The QP whose lock is held, and what the ICRCs of segments of a length begin with. */
 struct hold {
 	struct berth_qp *qp;
 	enum side side;
+	u32 icrc_len;		/* 0: of none yet */
+	struct berth_icrc icrc;
 };
 
 static spinlock_t *lock_of(const struct hold *hold)
@@ -100,18 +102,20 @@ static bool find_qp(struct hold *hold, u32 qpn, const struct berth_rx *rx)
 	return hold->qp;
 }
 
-static bool icrc_ok(const struct berth_rx *rx, const struct berth_cursor *at, u32 segment,
-		    const void *hdr, u32 len)
+static bool icrc_ok(struct hold *hold, const struct berth_rx *rx, const struct berth_cursor *at,
+		    u32 segment, const void *hdr, u32 len)
 {
+	u32 rest = len - sizeof(struct berth_bth) - BERTH_ICRC_LEN;
 	struct berth_cursor c = *at;
 	__le32 icrc;
 	u32 crc;
 
-	crc = berth_rx_icrc(rx, segment, len, hdr, sizeof(struct berth_bth));
-	if (berth_cursor_skip(&c, sizeof(struct berth_bth)) ||
-	    berth_cursor_crc(&c, &crc, len - sizeof(struct berth_bth) - BERTH_ICRC_LEN) ||
-	    berth_cursor_skip(&c, len - sizeof(struct berth_bth) - BERTH_ICRC_LEN) ||
-	    berth_cursor_pull(&c, &icrc, sizeof(icrc)))
+	if (len != hold->icrc_len)
+		berth_rx_icrc(rx, &hold->icrc, len);
+	hold->icrc_len = len;
+	crc = berth_icrc_bth(&hold->icrc, segment, hdr);
+	if (berth_cursor_skip(&c, sizeof(struct berth_bth)) || berth_cursor_crc(&c, &crc, rest) ||
+	    berth_cursor_skip(&c, rest) || berth_cursor_pull(&c, &icrc, sizeof(icrc)))
 		return false;
 	return icrc == berth_icrc_final(crc);
 }
@@ -128,7 +132,7 @@ static void multicast(struct hold *hold, const struct berth_rx *rx, const struct
 {
 	struct berth_cursor c = *at;
 
-	if (!pkey_ok(pkt) || !icrc_ok(rx, at, index, hdr, len))
+	if (!pkey_ok(pkt) || !icrc_ok(hold, rx, at, index, hdr, len))
 		return;
 	leave(hold);
 	berth_cursor_skip(&c, pkt->hdr_len);
@@ -154,7 +158,7 @@ static void segment(struct hold *hold, const struct berth_rx *rx, struct berth_c
 	}
 	if (!find_qp(hold, pkt.qpn, rx))
 		return;
-	if (!icrc_ok(rx, &at, index, hdr, len)) {
+	if (!icrc_ok(hold, rx, &at, index, hdr, len)) {
 		berth_count(hold->qp->dev, BERTH_CNT_RX_BAD_ICRC);
 		return;
 	}
