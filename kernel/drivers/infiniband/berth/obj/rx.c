@@ -72,6 +72,7 @@ static void leave_responder(struct hold *hold)
 	const struct berth_transport *transport = hold->qp->transport;
 	bool more = transport->answer && transport->answer(hold->qp);
 
+	hold->qp->rq.write_held = false;
 	unlock_side(hold);
 	berth_qp_settle(hold->qp);
 	if (more)
