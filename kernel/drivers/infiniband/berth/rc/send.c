@@ -324,15 +324,17 @@ static void account(struct berth_qp *qp, const struct plan *p, const struct plac
 }
 
 /*
- * The last packet of a burst asks for an acknowledgement; a FIRST only if its MIDDLEs do not follow, because the
- * flight ends with it.
+ * The last packet of a burst asks for an acknowledgement, but for a burst that only begins a message: the rest follows
+ * at once and asks. A WRITE has such a burst, because its FIRST is longer than what may leave together with it.
+ * Where the flight ends with it nothing follows.
  */
-static bool wants_ack(const struct berth_qp *qp, const struct plan *p)
+static bool wants_ack(const struct berth_qp *qp, const struct plan *p, u32 packets)
 {
 	const struct berth_sq *sq = &qp->sq;
+	bool begins = !p->last && p->offset <= qp->mtu && packets == p->offset / qp->mtu + 1;
 
-	return p->last || p->offset ||
-	       berth_psn_cmp(berth_req_psn(qp, p->wqe, 0), sq->una) + 1 >= (s32)sq->flight;
+	return !begins ||
+	       berth_psn_cmp(berth_req_psn(qp, p->wqe, p->offset), sq->una) + 1 >= (s32)sq->flight;
 }
 
 static void start_clock(struct berth_qp *qp, bool idle)
@@ -393,7 +395,7 @@ int berth_send_step(struct berth_qp *qp)
 		return sq->waiting ? 0 : BERTH_WQE_COST;
 	}
 	/* Cut short by bad memory: the last one that goes asks instead of the last one planned. */
-	if (!lost && qp->transport->reliable && (i < n || wants_ack(qp, &p)))
+	if (!lost && qp->transport->reliable && (i < n || wants_ack(qp, &p, i)))
 		berth_bth_request_ack((struct berth_bth *)berth_burst_packet(&b, i - 1));
 	if (!lost)
 		berth_burst_send(&b, i);
