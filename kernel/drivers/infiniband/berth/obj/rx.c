@@ -108,23 +108,37 @@ static bool find_qp(struct hold *hold, u32 qpn, const struct berth_rx *rx)
 	return hold->qp;
 }
 
+/* The bytes of a segment where they are contiguous, else NULL. */
+static const u8 *segment_bytes(const struct berth_cursor *at, u32 len)
+{
+	u32 avail;
+	const u8 *bytes = berth_cursor_span(at, &avail);
+
+	return avail >= len ? bytes : NULL;
+}
+
+/* Of a segment in pieces: goes on with the sum behind the BTH, and finds the ICRC. */
+static noinline bool icrc_of_pieces(struct berth_cursor at, u32 *crc, u32 rest, __le32 *icrc)
+{
+	return !berth_cursor_skip(&at, sizeof(struct berth_bth)) &&
+	       !berth_cursor_crc(&at, crc, rest) && !berth_cursor_skip(&at, rest) && !berth_cursor_pull(&at, icrc, sizeof(*icrc));
+}
+
 static bool icrc_ok(struct hold *hold, const struct berth_rx *rx, const struct berth_cursor *at,
 		    u32 segment, const struct berth_bth *bth, u32 len)
 {
-	u32 rest = len - sizeof(*bth) - BERTH_ICRC_LEN, avail, crc;
-	const u8 *bytes = berth_cursor_span(at, &avail);
-	struct berth_cursor c = *at;
+	u32 rest = len - sizeof(*bth) - BERTH_ICRC_LEN, crc;
+	const u8 *bytes = segment_bytes(at, len);
 	__le32 icrc;
 
 	if (len != hold->icrc_len)
 		berth_rx_icrc(rx, &hold->icrc, len);
 	hold->icrc_len = len;
 	crc = berth_icrc_bth(&hold->icrc, segment, bth);
-	if (bytes && avail >= len) {
+	if (likely(bytes)) {
 		crc = berth_icrc_payload(crc, bytes + sizeof(*bth), rest);
-		memcpy(&icrc, bytes + len - BERTH_ICRC_LEN, sizeof(icrc));
-	} else if (berth_cursor_skip(&c, sizeof(*bth)) || berth_cursor_crc(&c, &crc, rest) ||
-		   berth_cursor_skip(&c, rest) || berth_cursor_pull(&c, &icrc, sizeof(icrc))) {
+		memcpy(&icrc, bytes + sizeof(*bth) + rest, sizeof(icrc));
+	} else if (!icrc_of_pieces(*at, &crc, rest, &icrc)) {
 		return false;
 	}
 	return icrc == berth_icrc_final(crc);
@@ -149,19 +163,20 @@ static void multicast(struct hold *hold, const struct berth_rx *rx, const struct
 	berth_mcast_deliver(&hold->pkt, &c, rx);
 }
 
-/* The headers of a segment are copied once: what is believed cannot change behind our back. */
-static int peek(const struct berth_cursor *at, u8 *hdr, u32 n)
+static noinline int pull_headers(struct berth_cursor at, u8 *hdr, u32 n)
 {
-	struct berth_cursor c = *at;
-	const u8 *bytes;
-	u32 avail;
+	return berth_cursor_pull(&at, hdr, n);
+}
 
-	bytes = berth_cursor_span(at, &avail);
-	if (likely(bytes && avail >= BERTH_HDR_MAX && n == BERTH_HDR_MAX)) {
-		memcpy(hdr, bytes, BERTH_HDR_MAX);
-		return 0;
-	}
-	return berth_cursor_pull(&c, hdr, n);
+/* The headers of a segment are copied once: what is believed cannot change behind our back. */
+static int copy_headers(const struct berth_cursor *at, u8 *hdr, u32 len)
+{
+	const u8 *bytes = segment_bytes(at, max_t(u32, len, BERTH_HDR_MAX));
+
+	if (unlikely(!bytes))
+		return pull_headers(*at, hdr, min_t(u32, len, BERTH_HDR_MAX));
+	memcpy(hdr, bytes, BERTH_HDR_MAX);
+	return 0;
 }
 
 /* Gives a packet that is all right to the QP whose lock is held. */
@@ -195,12 +210,11 @@ static void segment(struct hold *hold, const struct berth_rx *rx, const struct b
 {
 	struct berth_packet *pkt = &hold->pkt;
 	u8 hdr[BERTH_HDR_MAX] __aligned(8);
-	u32 avail = min_t(u32, len, sizeof(hdr));
 	const struct berth_bth *bth = (const struct berth_bth *)hdr;
 	const struct berth_transport *transport;
 	bool request;
 
-	if (peek(at, hdr, avail))
+	if (copy_headers(at, hdr, len))
 		goto malformed;
 	if (alike(hold, bth, len)) {
 		if (!icrc_ok(hold, rx, at, index, bth, len))
@@ -210,7 +224,7 @@ static void segment(struct hold *hold, const struct berth_rx *rx, const struct b
 		return;
 	}
 	hold->last_len = 0;
-	if (berth_packet_parse(pkt, hdr, avail, len))
+	if (berth_packet_parse(pkt, hdr, sizeof(hdr), len))
 		goto malformed;
 	if (unlikely(pkt->qpn == BERTH_MCAST_QPN)) {
 		multicast(hold, rx, at, index, bth, len);
