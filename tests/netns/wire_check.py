@@ -110,8 +110,9 @@ def cut(ip, udp, data):
         return [check(ip, udp, data)]
     except Fault as f:
         fault = f
-    for mtu in MTUS:
-        # All segments but the last have the length of the first, which may have an extended header.
+    # All segments but the last have the length of the first, which may have an extended header. READ requests have no
+    # payload.
+    for mtu in (*MTUS, 0):
         size = 12 + HEADERS.get(data[0], 0) + mtu + 4
         if len(data) <= size:
             continue

@@ -60,39 +60,48 @@ static u16 be16_at(const u8 *p)
 	return p[0] << 8 | p[1];
 }
 
-/* The same by the code under test, headers and payload split at @th_len. */
-static void sum(const u8 *ip, size_t len, size_t th_len, size_t piece, u8 icrc[4])
+/*
+ * The same by the code under test, what follows the BTH summed in pieces; as packet @index of those that begin
+ * with identification - @index.
+ */
+static void sum_nth(const u8 *ip, size_t len, size_t piece, u32 index, u8 icrc[4])
 {
 	bool v4 = ip[0] >> 4 == 4;
 	const u8 *udp = ip + (v4 ? 20 : 40);
 	const u8 *th = udp + 8;
 	struct in6_addr s6, d6;
 	__be32 s4, d4;
-	__be16 id, frag, sport, dport;
+	__be16 frag, sport, dport;
+	struct berth_icrc begun;
 	__le32 final;
 	u32 crc;
 
 	memcpy(&sport, udp, 2);
 	memcpy(&dport, udp + 2, 2);
 	if (v4) {
-		memcpy(&id, ip + 4, 2);
 		memcpy(&frag, ip + 6, 2);
 		memcpy(&s4, ip + 12, 4);
 		memcpy(&d4, ip + 16, 4);
-		crc = berth_icrc_header_v4(s4, d4, id, frag, be16_at(udp + 4), sport, dport,
-					   th, th_len);
+		berth_icrc_begin_v4(&begun, s4, d4, be16_at(ip + 4) - index, frag, be16_at(udp + 4),
+				    sport, dport);
 	} else {
 		memcpy(&s6, ip + 8, 16);
 		memcpy(&d6, ip + 24, 16);
-		crc = berth_icrc_header_v6(&s6, &d6, be16_at(udp + 4), sport, dport, th, th_len);
+		berth_icrc_begin_v6(&begun, &s6, &d6, be16_at(udp + 4), sport, dport);
 	}
-	for (const u8 *p = th + th_len; p < ip + len; p += piece) {
+	crc = berth_icrc_bth(&begun, index, th);
+	for (const u8 *p = th + sizeof(struct berth_bth); p < ip + len; p += piece) {
 		size_t left = ip + len - p;
 
 		crc = berth_icrc_payload(crc, p, left < piece ? left : piece);
 	}
 	final = berth_icrc_final(crc);
 	memcpy(icrc, &final, 4);
+}
+
+static void sum(const u8 *ip, size_t len, size_t piece, u8 icrc[4])
+{
+	sum_nth(ip, len, piece, 0, icrc);
 }
 
 /* Lay out an IP packet up to the ICRC; the contents depend on @salt everywhere. */
@@ -135,19 +144,47 @@ static void check_matrix(bool v4)
 			size_t len = make_packet(ip, v4, th_lens[t], payloads[p], t * 100 + p);
 
 			reference(ip, len, want);
-			sum(ip, len, th_lens[t], 8192, got);
+			sum(ip, len, 8192, got);
 			assert_memory_equal(got, want, 4);
 		}
 }
 
-static void icrc_header_v4__matches_bit_by_bit(void **state)
+static void icrc_v4__matches_bit_by_bit(void **state)
 {
 	check_matrix(true);
 }
 
-static void icrc_header_v6__matches_bit_by_bit(void **state)
+static void icrc_v6__matches_bit_by_bit(void **state)
 {
 	check_matrix(false);
+}
+
+/* Every bit of the identification changes on the way, and it wraps. */
+static void check_each_of_many(bool v4)
+{
+	static const u16 firsts[] = { 0, 1, 0x00ff, 0x7fc0, 0x7fff, 0xa5a5, 0xffc1, 0xffff };
+	static u8 ip[256];
+	u8 want[4], got[4];
+
+	for (size_t f = 0; f < sizeof(firsts) / sizeof(firsts[0]); f++)
+		for (u32 i = 0; i < 300; i++) {
+			u16 id = firsts[f] + i;
+			size_t len = make_packet(ip, v4, 28, 16, f * 1000 + i);
+
+			if (v4) {
+				ip[4] = id >> 8;
+				ip[5] = id;
+			}
+			reference(ip, len, want);
+			sum_nth(ip, len, 8192, i, got);
+			assert_memory_equal(got, want, 4);
+		}
+}
+
+static void icrc_bth__each_packet_of_many(void **state)
+{
+	check_each_of_many(true);
+	check_each_of_many(false);
 }
 
 static void icrc_payload__any_split(void **state)
@@ -158,12 +195,9 @@ static void icrc_payload__any_split(void **state)
 
 	reference(ip, len, want);
 	for (size_t piece = 1; piece < 1100; piece += piece < 70 ? 1 : 97) {
-		sum(ip, len, 28, piece, got);
+		sum(ip, len, piece, got);
 		assert_memory_equal(got, want, 4);
 	}
-	/* Payload that lies behind the headers may be counted as headers. */
-	sum(ip, len, 28 + 1000, 1, got);
-	assert_memory_equal(got, want, 4);
 }
 
 static void icrc_payload__nothing_changes_nothing(void **state)
@@ -188,7 +222,7 @@ static void check_coverage(bool v4, const char *masked, size_t n)
 			assert_int_equal(!memcmp(icrc, base, 4), masked[i] == 'm');
 		ip[i] ^= 0x10;
 	}
-	sum(ip, len, 28, 16, got);
+	sum(ip, len, 16, got);
 	assert_memory_equal(got, base, 4);
 }
 
@@ -207,9 +241,9 @@ static void check_masked_field(bool v4, size_t at, u8 bits, bool counts)
 	size_t len = make_packet(ip, v4, 12, 32, 9);
 	u8 before[4], after[4];
 
-	sum(ip, len, 12, 32, before);
+	sum(ip, len, 32, before);
 	ip[at] ^= bits;
-	sum(ip, len, 12, 32, after);
+	sum(ip, len, 32, after);
 	assert_int_equal(!!memcmp(before, after, 4), counts);
 }
 
@@ -246,7 +280,7 @@ static void icrc_final__is_little_endian(void **state)
 	assert_memory_equal(&final, want, 4);
 }
 
-static void icrc_header_v4__public_vector_uc_send(void **state)
+static void icrc_v4__public_vector_uc_send(void **state)
 {
 	static const u8 th[12 + 20] = {
 		0x24, 0x60, 0xff, 0xff, 0x00, 0x00, 0x00, 0xd3, 0x00, 0xcf, 0x17, 0x10,
@@ -254,19 +288,20 @@ static void icrc_header_v4__public_vector_uc_send(void **state)
 		0x54, 0x01, 0xbe, 0x88, 0x5e, 0x50, 0x00, 0x00,
 	};
 	static const u8 want[4] = { 0x78, 0xf3, 0x53, 0xf3 };
+	struct berth_icrc begun;
 	__le32 final;
 	u32 crc;
 
 	/* 0xcf1710 is the PSN that the vector gives in decimal. */
 	assert_int_equal(0xcf1710, 13571856);
-	crc = berth_icrc_header_v4(inet_addr("192.168.0.7"), inet_addr("192.168.0.7"),
-				   htons(1144), htons(0x4000), 44, htons(49152), htons(4791),
-				   th, 12);
+	berth_icrc_begin_v4(&begun, inet_addr("192.168.0.7"), inet_addr("192.168.0.7"), 1144,
+			    htons(0x4000), 44, htons(49152), htons(4791));
+	crc = berth_icrc_bth(&begun, 0, th);
 	final = berth_icrc_final(berth_icrc_payload(crc, th + 12, 20));
 	assert_memory_equal(&final, want, 4);
 }
 
-static void icrc_header_v4__captured_from_hardware(void **state)
+static void icrc_v4__captured_from_hardware(void **state)
 {
 	/* A congestion notification: BTH with BECN set, 16 zero bytes. */
 	static const u8 packet[] = {
@@ -279,7 +314,7 @@ static void icrc_header_v4__captured_from_hardware(void **state)
 	static const u8 want[4] = { 0x82, 0xfd, 0x00, 0x2a };
 	u8 got[4];
 
-	sum(packet, sizeof(packet), 12, 16, got);
+	sum(packet, sizeof(packet), 16, got);
 	assert_memory_equal(got, want, 4);
 	reference(packet, sizeof(packet), got);
 	assert_memory_equal(got, want, 4);
@@ -288,16 +323,17 @@ static void icrc_header_v4__captured_from_hardware(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(icrc_header_v4__matches_bit_by_bit),
-		cmocka_unit_test(icrc_header_v6__matches_bit_by_bit),
+		cmocka_unit_test(icrc_v4__matches_bit_by_bit),
+		cmocka_unit_test(icrc_v6__matches_bit_by_bit),
+		cmocka_unit_test(icrc_bth__each_packet_of_many),
 		cmocka_unit_test(icrc_payload__any_split),
 		cmocka_unit_test(icrc_payload__nothing_changes_nothing),
 		cmocka_unit_test(icrc__what_a_router_changes_does_not_count),
 		cmocka_unit_test(icrc__code_ignores_congestion_and_counts_the_rest),
 		cmocka_unit_test(icrc_seed__is_eight_bytes_of_ones),
 		cmocka_unit_test(icrc_final__is_little_endian),
-		cmocka_unit_test(icrc_header_v4__public_vector_uc_send),
-		cmocka_unit_test(icrc_header_v4__captured_from_hardware),
+		cmocka_unit_test(icrc_v4__public_vector_uc_send),
+		cmocka_unit_test(icrc_v4__captured_from_hardware),
 	};
 
 	return cmocka_run_group_tests_name("icrc", tests, NULL, NULL);

@@ -346,6 +346,30 @@ static void packet_parse__any_alignment(void **state)
 	}
 }
 
+/* What is made of the packet before is what parsing would have made, ack request set or not. */
+static void packet_next__is_what_parsing_gives(void **state)
+{
+	static const u8 ops[] = { BERTH_RC_WRITE_MIDDLE, BERTH_RC_SEND_LAST, BERTH_RC_READ_RESPONSE_MIDDLE };
+
+	for (size_t o = 0; o < sizeof(ops); o++)
+		for (int acks = 0; acks < 4; acks++) {
+			struct berth_packet src = sample(ops[o]), last, next;
+			u8 buf[2][12 + 64 + 4] = { { 0 } };
+
+			src.payload_len = 64;
+			for (int i = 0; i < 2; i++) {
+				src.psn = i ? 0 : 0xffffff;
+				src.flags = BERTH_PKT_ALL & ~BERTH_PKT_ACKREQ;
+				src.flags |= acks >> i & 1 ? BERTH_PKT_ACKREQ : 0;
+				assert_int_equal(berth_packet_build(&src, buf[i], sizeof(buf[i])), 12);
+			}
+			assert_int_equal(parse(&last, buf[0], sizeof(buf[0]), sizeof(buf[0])), 0);
+			assert_int_equal(parse(&next, buf[1], sizeof(buf[1]), sizeof(buf[1])), 0);
+			berth_packet_next(&last, (const struct berth_bth *)buf[1]);
+			assert_memory_equal(&last, &next, sizeof(last));
+		}
+}
+
 static void packet_parse__reserved_bits_do_not_matter(void **state)
 {
 	u8 bytes[20] = { BERTH_UD_SEND_ONLY, 0, 0xff, 0xff, 0x3f, 0, 0, 1, 0x7f, 0, 0, 2,
@@ -381,6 +405,7 @@ int main(void)
 		cmocka_unit_test(packet_parse__payload_where_none_belongs),
 		cmocka_unit_test(packet_parse__largest_and_larger),
 		cmocka_unit_test(packet_parse__any_alignment),
+		cmocka_unit_test(packet_next__is_what_parsing_gives),
 		cmocka_unit_test(packet_parse__reserved_bits_do_not_matter),
 	};
 

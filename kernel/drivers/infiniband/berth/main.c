@@ -11,6 +11,7 @@
 #include <linux/rcupdate.h>
 #include <rdma/rdma_netlink.h>
 #include "link.h"
+#include "net/bufs.h"
 #include "net/netns.h"
 #include "obj/qp.h"
 #include "wire/crc.h"
@@ -57,6 +58,7 @@ static void __exit berth_exit(void)
 	/* QPs and MRs are freed by RCU callbacks, some of them functions of this module. */
 	rcu_barrier();
 	berth_qp_module_fini();
+	berth_bufs_fini();
 	berth_crc_fini();
 }
 

@@ -10,24 +10,21 @@
  * Context: bottom halves disabled. No memory or no route: nothing is sent, which the peer cannot
  * tell from a lost packet, and retransmission deals with it.
  */
-#include <linux/gfp.h>
+#include <linux/mm.h>
 #include "../stats.h"
 #include "../trace.h"
 #include "../wire/bth.h"
 #include "../wire/icrc.h"
+#include "bufs.h"
 #include "burst.h"
 #include "path.h"
 
 #define LINEAR_MAX	1536
-#define BUF_ORDER	3	/* of buffers for many packets */
-#define BUF_ORDER_MIN	1	/* holds one packet of the largest path MTU */
+#define BUF_SKIP	4	/* puts what follows a BTH at a multiple of 16, as CRC-32 likes it */
 
-static_assert((PAGE_SIZE << BUF_ORDER_MIN) >= 4096 + BERTH_HDR_MAX + BERTH_ICRC_LEN);
-
-static struct page *buf_alloc(u32 order)
-{
-	return alloc_pages(GFP_ATOMIC | __GFP_COMP | __GFP_NOWARN | __GFP_NORETRY, order);
-}
+static_assert((PAGE_SIZE << BERTH_BUF_ORDER_MIN) >=
+	      BUF_SKIP + 4096 + BERTH_HDR_MAX + BERTH_ICRC_LEN);
+static_assert((BUF_SKIP + sizeof(struct berth_bth)) % 16 == 0);
 
 /* Where packet i lies in its buffer, and how long it is. */
 static u32 packet_len(const struct berth_burst *b, u32 i)
@@ -39,17 +36,17 @@ static int add_buffers(struct berth_burst *b, u32 order)
 {
 	u32 i, left = b->count;
 
-	b->per_buf = (PAGE_SIZE << order) / b->seg_len;
+	b->per_buf = ((PAGE_SIZE << order) - BUF_SKIP) / b->seg_len;
 	for (i = 0; left; i++) {
 		struct page *page;
 
 		if (i == BERTH_BURST_BUFS || i == MAX_SKB_FRAGS)
 			return -ENOMEM;
-		page = buf_alloc(order);
+		page = berth_buf_get(order);
 		if (!page)
 			return -ENOMEM;
-		b->buf[i] = page_address(page);
-		skb_add_rx_frag(b->skb, i, page, 0, 0, PAGE_SIZE << order);
+		b->buf[i] = page_address(page) + BUF_SKIP;
+		skb_add_rx_frag(b->skb, i, page, BUF_SKIP, 0, PAGE_SIZE << order);
 		left -= min(left, b->per_buf);
 	}
 	b->bufs = i;
@@ -101,9 +98,9 @@ int berth_burst_begin_on(struct berth_burst *b, struct berth_qp *qp, struct bert
 		if (b->skb)
 			b->buf[0] = skb_put(b->skb, total);
 	} else {
-		ret = with_buffers(b, count > 1 ? BUF_ORDER : BUF_ORDER_MIN);
+		ret = with_buffers(b, count > 1 ? BERTH_BUF_ORDER : BERTH_BUF_ORDER_MIN);
 		if (ret && count <= MAX_SKB_FRAGS)
-			ret = with_buffers(b, BUF_ORDER_MIN);
+			ret = with_buffers(b, BERTH_BUF_ORDER_MIN);
 	}
 	if (ret)
 		berth_count(qp->dev, BERTH_CNT_TX_NO_MEMORY);
@@ -155,18 +152,22 @@ static void size_fragments(struct berth_burst *b)
 
 static void write_icrc(struct berth_burst *b, u16 id)
 {
-	u32 i;
+	struct berth_icrc icrc;
+	u32 i, begun = 0;
 
 	for (i = 0; i < b->count; i++) {
 		u8 *p = berth_burst_packet(b, i);
 		u32 len = packet_len(b, i), covered = len - BERTH_ICRC_LEN, crc;
-		__le32 icrc;
+		__le32 end;
 
-		crc = berth_path_icrc(b->path, id + i, len, p, sizeof(struct berth_bth));
+		if (len != begun)
+			berth_path_icrc(b->path, &icrc, id, len);
+		begun = len;
+		crc = berth_icrc_bth(&icrc, i, p);
 		crc = berth_icrc_payload(crc, p + sizeof(struct berth_bth),
 					 covered - sizeof(struct berth_bth));
-		icrc = berth_icrc_final(crc);
-		memcpy(p + covered, &icrc, sizeof(icrc));
+		end = berth_icrc_final(crc);
+		memcpy(p + covered, &end, sizeof(end));
 	}
 }
 

@@ -345,26 +345,21 @@ struct sock *berth_netns_sock(const struct berth_netns *netns, int family)
 }
 
 /**
- * berth_rx_icrc - begin the ICRC of one received segment
+ * berth_rx_icrc - begin the ICRCs of received segments of one length
  * @rx: the skb's description
- * @segment: number of the segment in the skb, from 0
- * @udp_payload: bytes of the segment behind the UDP header, ICRC included
- * @transport: BTH and extended headers as on the wire
- * @transport_len: bytes there
- *
- * Return: state to be carried on over payload and padding, see wire/icrc.h.
+ * @icrc: result
+ * @udp_payload: bytes of a segment behind the UDP header, ICRC included
  */
-u32 berth_rx_icrc(const struct berth_rx *rx, unsigned int segment, unsigned int udp_payload,
-		  const void *transport, unsigned int transport_len)
+void berth_rx_icrc(const struct berth_rx *rx, struct berth_icrc *icrc, unsigned int udp_payload)
 {
 	u16 udp_len = udp_payload + sizeof(struct udphdr);
 
 	if (rx->family == AF_INET)
-		return berth_icrc_header_v4(rx->saddr.v4, rx->daddr.v4, htons(rx->id + segment),
-					    rx->df ? htons(IP_DF) : 0, udp_len, rx->sport,
-					    htons(ROCE_V2_UDP_DPORT), transport, transport_len);
-	return berth_icrc_header_v6(&rx->saddr.v6, &rx->daddr.v6, udp_len, rx->sport,
-				    htons(ROCE_V2_UDP_DPORT), transport, transport_len);
+		berth_icrc_begin_v4(icrc, rx->saddr.v4, rx->daddr.v4, rx->id,
+				    rx->df ? htons(IP_DF) : 0, udp_len, rx->sport, htons(ROCE_V2_UDP_DPORT));
+	else
+		berth_icrc_begin_v6(icrc, &rx->saddr.v6, &rx->daddr.v6, udp_len, rx->sport,
+				    htons(ROCE_V2_UDP_DPORT));
 }
 
 static int __net_init netns_init(struct net *net)

@@ -13,6 +13,7 @@
 #include "path.h"
 
 struct net;
+struct berth_icrc;
 struct berth_netns;
 
 /* One skb as it came from IP: one packet, or a super-packet of seg_len-sized UDP payloads. */
@@ -40,7 +41,6 @@ void berth_netns_put(struct berth_netns *netns);
 struct net *berth_netns_net(const struct berth_netns *netns);
 struct sock *berth_netns_sock(const struct berth_netns *netns, int family);
 
-u32 berth_rx_icrc(const struct berth_rx *rx, unsigned int segment, unsigned int udp_payload,
-		  const void *transport, unsigned int transport_len);
+void berth_rx_icrc(const struct berth_rx *rx, struct berth_icrc *icrc, unsigned int udp_payload);
 
 #endif

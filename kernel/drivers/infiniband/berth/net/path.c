@@ -359,26 +359,23 @@ u16 berth_path_headers(struct berth_path *path, struct sk_buff *skb, unsigned in
 }
 
 /**
- * berth_path_icrc - begin the ICRC of one segment
+ * berth_path_icrc - begin the ICRCs of segments of one length
  * @path: set
- * @id: identification of this segment: what berth_path_headers() returned plus its number, from 0
- * @udp_payload: bytes of this segment behind the UDP header, ICRC included
- * @transport: BTH and extended headers as on the wire
- * @transport_len: bytes there
- *
- * Return: state to be carried on over payload and padding, see wire/icrc.h.
+ * @icrc: result
+ * @id: identification of segment 0: what berth_path_headers() returned
+ * @udp_payload: bytes of a segment behind the UDP header, ICRC included
  */
-u32 berth_path_icrc(const struct berth_path *path, u16 id, unsigned int udp_payload,
-		    const void *transport, unsigned int transport_len)
+void berth_path_icrc(const struct berth_path *path, struct berth_icrc *icrc, u16 id,
+		     unsigned int udp_payload)
 {
 	u16 udp_len = udp_payload + sizeof(struct udphdr);
 
 	if (path->family == AF_INET)
-		return berth_icrc_header_v4(path->saddr.v4, path->daddr.v4, htons(id),
-					    htons(IP_DF), udp_len, path->sport,
-					    htons(ROCE_V2_UDP_DPORT), transport, transport_len);
-	return berth_icrc_header_v6(&path->saddr.v6, &path->daddr.v6, udp_len, path->sport,
-				    htons(ROCE_V2_UDP_DPORT), transport, transport_len);
+		berth_icrc_begin_v4(icrc, path->saddr.v4, path->daddr.v4, id, htons(IP_DF), udp_len,
+				    path->sport, htons(ROCE_V2_UDP_DPORT));
+	else
+		berth_icrc_begin_v6(icrc, &path->saddr.v6, &path->daddr.v6, udp_len, path->sport,
+				    htons(ROCE_V2_UDP_DPORT));
 }
 
 /**

@@ -16,6 +16,7 @@
 #include <rdma/ib_verbs.h>
 
 struct berth_dev;
+struct berth_icrc;
 struct sock;
 
 union berth_addr {
@@ -54,8 +55,8 @@ void berth_path_fini(struct berth_path *path);
 struct sk_buff *berth_path_skb(struct berth_path *path, unsigned int linear);
 u16 berth_path_headers(struct berth_path *path, struct sk_buff *skb, unsigned int segs,
 		       unsigned int seg_len);
-u32 berth_path_icrc(const struct berth_path *path, u16 id, unsigned int udp_payload,
-		    const void *transport, unsigned int transport_len);
+void berth_path_icrc(const struct berth_path *path, struct berth_icrc *icrc, u16 id,
+		     unsigned int udp_payload);
 int berth_path_xmit(struct berth_path *path, struct sk_buff *skb);
 unsigned int berth_path_gso_segs(struct berth_path *path, unsigned int seg_len);
 

@@ -27,10 +27,17 @@ enum side {
 	SIDE_RESPONDER,
 };
 
-/* The QP whose lock is held. */
+/* The QP whose lock is held, and what segments that follow each other share. */
 struct hold {
 	struct berth_qp *qp;
 	enum side side;
+	/* The last segment, if the QP took it and nothing follows its BTH but payload; else last_len is 0. */
+	u32 last_len;
+	struct berth_bth last_bth;
+	struct berth_packet pkt;	/* as parsed */
+	/* What the ICRCs of segments of a length begin with. */
+	u32 icrc_len;		/* 0: of none yet */
+	struct berth_icrc icrc;
 };
 
 static spinlock_t *lock_of(const struct hold *hold)
@@ -65,6 +72,7 @@ static void leave_responder(struct hold *hold)
 	const struct berth_transport *transport = hold->qp->transport;
 	bool more = transport->answer && transport->answer(hold->qp);
 
+	hold->qp->rq.write_held = false;
 	unlock_side(hold);
 	berth_qp_settle(hold->qp);
 	if (more)
@@ -100,19 +108,39 @@ static bool find_qp(struct hold *hold, u32 qpn, const struct berth_rx *rx)
 	return hold->qp;
 }
 
-static bool icrc_ok(const struct berth_rx *rx, const struct berth_cursor *at, u32 segment,
-		    const void *hdr, u32 len)
+/* The bytes of a segment where they are contiguous, else NULL. */
+static const u8 *segment_bytes(const struct berth_cursor *at, u32 len)
 {
-	struct berth_cursor c = *at;
-	__le32 icrc;
-	u32 crc;
+	u32 avail;
+	const u8 *bytes = berth_cursor_span(at, &avail);
 
-	crc = berth_rx_icrc(rx, segment, len, hdr, sizeof(struct berth_bth));
-	if (berth_cursor_skip(&c, sizeof(struct berth_bth)) ||
-	    berth_cursor_crc(&c, &crc, len - sizeof(struct berth_bth) - BERTH_ICRC_LEN) ||
-	    berth_cursor_skip(&c, len - sizeof(struct berth_bth) - BERTH_ICRC_LEN) ||
-	    berth_cursor_pull(&c, &icrc, sizeof(icrc)))
+	return avail >= len ? bytes : NULL;
+}
+
+/* Of a segment in pieces: goes on with the sum behind the BTH, and finds the ICRC. */
+static noinline bool icrc_of_pieces(struct berth_cursor at, u32 *crc, u32 rest, __le32 *icrc)
+{
+	return !berth_cursor_skip(&at, sizeof(struct berth_bth)) &&
+	       !berth_cursor_crc(&at, crc, rest) && !berth_cursor_skip(&at, rest) && !berth_cursor_pull(&at, icrc, sizeof(*icrc));
+}
+
+static bool icrc_ok(struct hold *hold, const struct berth_rx *rx, const struct berth_cursor *at,
+		    u32 segment, const struct berth_bth *bth, u32 len)
+{
+	u32 rest = len - sizeof(*bth) - BERTH_ICRC_LEN, crc;
+	const u8 *bytes = segment_bytes(at, len);
+	__le32 icrc;
+
+	if (len != hold->icrc_len)
+		berth_rx_icrc(rx, &hold->icrc, len);
+	hold->icrc_len = len;
+	crc = berth_icrc_bth(&hold->icrc, segment, bth);
+	if (likely(bytes)) {
+		crc = berth_icrc_payload(crc, bytes + sizeof(*bth), rest);
+		memcpy(&icrc, bytes + sizeof(*bth) + rest, sizeof(icrc));
+	} else if (!icrc_of_pieces(*at, &crc, rest, &icrc)) {
 		return false;
+	}
 	return icrc == berth_icrc_final(crc);
 }
 
@@ -123,60 +151,108 @@ static bool pkey_ok(const struct berth_packet *pkt)
 }
 
 /* A datagram to a group; the QPs that take it are locked one by one. */
-static void multicast(struct hold *hold, const struct berth_rx *rx, const struct berth_packet *pkt,
-		      const struct berth_cursor *at, u32 index, const void *hdr, u32 len)
+static void multicast(struct hold *hold, const struct berth_rx *rx, const struct berth_cursor *at,
+		      u32 index, const struct berth_bth *bth, u32 len)
 {
 	struct berth_cursor c = *at;
 
-	if (!pkey_ok(pkt) || !icrc_ok(rx, at, index, hdr, len))
+	if (!pkey_ok(&hold->pkt) || !icrc_ok(hold, rx, at, index, bth, len))
 		return;
 	leave(hold);
-	berth_cursor_skip(&c, pkt->hdr_len);
-	berth_mcast_deliver(pkt, &c, rx);
+	berth_cursor_skip(&c, hold->pkt.hdr_len);
+	berth_mcast_deliver(&hold->pkt, &c, rx);
+}
+
+static noinline int pull_headers(struct berth_cursor at, u8 *hdr, u32 n)
+{
+	return berth_cursor_pull(&at, hdr, n);
+}
+
+/* The headers of a segment are copied once: what is believed cannot change behind our back. */
+static int copy_headers(const struct berth_cursor *at, u8 *hdr, u32 len)
+{
+	const u8 *bytes = segment_bytes(at, max_t(u32, len, BERTH_HDR_MAX));
+
+	if (unlikely(!bytes))
+		return pull_headers(*at, hdr, min_t(u32, len, BERTH_HDR_MAX));
+	memcpy(hdr, bytes, BERTH_HDR_MAX);
+	return 0;
+}
+
+/* Gives a packet that is all right to the QP whose lock is held. */
+static void deliver(struct hold *hold, const struct berth_rx *rx, const struct berth_cursor *at)
+{
+	const struct berth_transport *transport = hold->qp->transport;
+	struct berth_cursor c = *at;
+
+	berth_count(hold->qp->dev, BERTH_CNT_RX_PACKETS);
+	trace_berth_rx(hold->qp, &hold->pkt);
+	berth_cursor_skip(&c, hold->pkt.hdr_len);
+	if (hold->side == SIDE_RESPONDER)
+		transport->request(hold->qp, &hold->pkt, &c, rx);
+	else
+		transport->response(hold->qp, &hold->pkt, &c);
+}
+
+/*
+ * Is the segment like the one before it, which the QP took, in all but PSN and ack request? Then whatever else is
+ * asked of a packet would be answered the same.
+ */
+static bool alike(const struct hold *hold, const struct berth_bth *bth, u32 len)
+{
+	return len == hold->last_len &&
+	       !memcmp(bth, &hold->last_bth, offsetof(struct berth_bth, psn));
 }
 
 /* One segment. The cursor stands at its BTH and is not moved. */
-static void segment(struct hold *hold, const struct berth_rx *rx, struct berth_cursor at,
+static void segment(struct hold *hold, const struct berth_rx *rx, const struct berth_cursor *at,
 		    u32 index, u32 len)
 {
-	struct berth_packet pkt;
-	struct berth_cursor c = at;
-	u8 hdr[BERTH_HDR_MAX];
-	u32 avail = min_t(u32, len, sizeof(hdr));
+	struct berth_packet *pkt = &hold->pkt;
+	u8 hdr[BERTH_HDR_MAX] __aligned(8);
+	const struct berth_bth *bth = (const struct berth_bth *)hdr;
 	const struct berth_transport *transport;
 	bool request;
 
-	if (berth_cursor_pull(&c, hdr, avail) || berth_packet_parse(&pkt, hdr, avail, len))
+	if (copy_headers(at, hdr, len))
 		goto malformed;
-	if (unlikely(pkt.qpn == BERTH_MCAST_QPN)) {
-		multicast(hold, rx, &pkt, &at, index, hdr, len);
+	if (alike(hold, bth, len)) {
+		if (!icrc_ok(hold, rx, at, index, bth, len))
+			goto spoilt;
+		berth_packet_next(pkt, bth);
+		deliver(hold, rx, at);
 		return;
 	}
-	if (!find_qp(hold, pkt.qpn, rx))
-		return;
-	if (!icrc_ok(rx, &at, index, hdr, len)) {
-		berth_count(hold->qp->dev, BERTH_CNT_RX_BAD_ICRC);
+	hold->last_len = 0;
+	if (berth_packet_parse(pkt, hdr, sizeof(hdr), len))
+		goto malformed;
+	if (unlikely(pkt->qpn == BERTH_MCAST_QPN)) {
+		multicast(hold, rx, at, index, bth, len);
 		return;
 	}
+	if (!find_qp(hold, pkt->qpn, rx))
+		return;
+	if (!icrc_ok(hold, rx, at, index, bth, len))
+		goto spoilt;
 
 	transport = hold->qp->transport;
 	/* Only a service with responses has opcodes for them. */
-	if (unlikely(berth_opcode_service(pkt.op) != transport->service))
+	if (unlikely(berth_opcode_service(pkt->op) != transport->service))
 		goto refused;
-	request = pkt.op->flags & BERTH_OP_REQUEST;
+	request = pkt->op->flags & BERTH_OP_REQUEST;
 	enter(hold, request ? SIDE_RESPONDER : SIDE_REQUESTER);
-	if (!transport->accepts(hold->qp, &pkt, rx) || !pkey_ok(&pkt))
+	if (!transport->accepts(hold->qp, pkt, rx) || !pkey_ok(pkt))
 		goto refused;
-	berth_count(hold->qp->dev, BERTH_CNT_RX_PACKETS);
-	trace_berth_rx(hold->qp, &pkt);
-	c = at;
-	berth_cursor_skip(&c, pkt.hdr_len);
-	if (request)
-		transport->request(hold->qp, &pkt, &c, rx);
-	else
-		transport->response(hold->qp, &pkt, &c);
+	if (pkt->hdr_len == sizeof(*bth)) {
+		hold->last_len = len;
+		hold->last_bth = *bth;
+	}
+	deliver(hold, rx, at);
 	return;
 
+spoilt:
+	berth_count(hold->qp->dev, BERTH_CNT_RX_BAD_ICRC);
+	return;
 refused:
 	berth_count(hold->qp->dev, BERTH_CNT_RX_NO_QP);
 	return;
@@ -194,16 +270,20 @@ malformed:
  */
 void berth_rx(struct sk_buff *skb, const struct berth_rx *rx)
 {
-	struct hold hold = {};
+	struct hold hold;
 	struct berth_cursor c;
 	u32 left = rx->len, i;
 
 	if (berth_cursor_init(&c, skb, rx->offset))
 		return;
+	hold.qp = NULL;
+	hold.side = SIDE_NONE;
+	hold.last_len = 0;
+	hold.icrc_len = 0;
 	for (i = 0; left; i++) {
 		u32 len = min(left, rx->seg_len);
 
-		segment(&hold, rx, c, i, len);
+		segment(&hold, rx, &c, i, len);
 		if (berth_cursor_skip(&c, len))
 			break;
 		left -= len;

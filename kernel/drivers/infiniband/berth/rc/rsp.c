@@ -112,6 +112,24 @@ static enum berth_rsp_result send_request(struct berth_qp *qp, const struct bert
 	return land(qp, segs, pkt, payload);
 }
 
+/*
+ * Where a WRITE goes. Resolved as a whole, with the first packet: nothing lands of one that does not fit. Packets that come
+ * together share what the first of them found, as all bytes of one access do.
+ */
+static enum berth_rsp_result write_place(struct berth_qp *qp, struct berth_segs *segs)
+{
+	struct berth_rq *rq = &qp->rq;
+	enum berth_rsp_result result;
+
+	if (rq->write_held) {
+		*segs = (struct berth_segs){ rq->seg, 1 };
+		return BERTH_RSP_OK;
+	}
+	result = berth_rsp_range(qp, rq->rkey, rq->va, rq->dma_len, IB_ACCESS_REMOTE_WRITE, segs);
+	rq->write_held = result == BERTH_RSP_OK;
+	return result;
+}
+
 static enum berth_rsp_result write_request(struct berth_qp *qp, const struct berth_packet *pkt,
 					   struct berth_cursor *payload)
 {
@@ -131,8 +149,7 @@ static enum berth_rsp_result write_request(struct berth_qp *qp, const struct ber
 	left = rq->dma_len - rq->received;
 	if (pkt->op->flags & BERTH_OP_END ? pkt->payload_len != left : pkt->payload_len >= left)
 		return BERTH_RSP_INVALID;
-	/* Of the whole message, with the first packet: nothing lands of one that does not fit. */
-	result = berth_rsp_range(qp, rq->rkey, rq->va, rq->dma_len, IB_ACCESS_REMOTE_WRITE, &segs);
+	result = write_place(qp, &segs);
 	if (result)
 		return result;
 	if (pkt->op->flags & BERTH_OP_IMM) {
@@ -156,6 +173,8 @@ enum berth_rsp_result berth_rsp_request(struct berth_qp *qp, const struct berth_
 {
 	if (!in_sequence(qp, pkt) || !length_ok(qp, pkt))
 		return BERTH_RSP_INVALID;
+	if (pkt->op->flags & BERTH_OP_START)
+		qp->rq.write_held = false;
 	switch (pkt->op->class) {
 	case BERTH_CLASS_SEND:
 		qp->rq.class = BERTH_CLASS_SEND;

@@ -146,6 +146,22 @@ static struct plan plan_packet(const struct berth_qp *qp, struct place *at)
 	return p;
 }
 
+/* Full packets of a message between its first and its last, whose headers differ in the PSN only. */
+static bool is_middle(const struct plan *p)
+{
+	return p->offset && !p->last && !p->fetch;
+}
+
+/* Turns the plan of a MIDDLE into that of the next packet, if that is one, too; moves the place behind it. */
+static bool next_middle(const struct berth_qp *qp, struct plan *p, struct place *at)
+{
+	if (!is_middle(p) || p->wqe->length - at->offset <= qp->mtu)
+		return false;
+	p->offset = at->offset;
+	at->offset += qp->mtu;
+	return true;
+}
+
 /* May the packet at a place be sent now? Takes WQEs from the ring and starts them. */
 static bool may_send(struct berth_qp *qp, const struct place *at, u32 reads)
 {
@@ -171,6 +187,15 @@ static bool may_send(struct berth_qp *qp, const struct place *at, u32 reads)
 	return ahead < (s32)sq->flight;
 }
 
+/* How many MIDDLEs follow the one before a place and fit the flight. */
+static u32 more_middles(const struct berth_qp *qp, const struct plan *p, const struct place *at)
+{
+	s32 ahead = berth_psn_cmp(berth_req_psn(qp, p->wqe, at->offset), qp->sq.una);
+	u32 left = (p->wqe->length - at->offset - 1) / qp->mtu;
+
+	return ahead < (s32)qp->sq.flight ? min(left, qp->sq.flight - ahead) : 0;
+}
+
 /* How many packets from the current place on may leave as one burst. */
 static u32 plan_burst(struct berth_qp *qp, u32 *seg_len, u32 *last_len)
 {
@@ -193,11 +218,17 @@ static u32 plan_burst(struct berth_qp *qp, u32 *seg_len, u32 *last_len)
 		n++;
 		if (p.wire_len < *seg_len)
 			break;
+		if (is_middle(&p)) {
+			u32 more = min(more_middles(qp, &p, &at), limit - n);
+
+			at.offset += more * qp->mtu;
+			n += more;
+		}
 	}
 	return n;
 }
 
-static struct berth_packet describe(const struct berth_qp *qp, const struct plan *p, bool ackreq)
+static struct berth_packet describe(const struct berth_qp *qp, const struct plan *p)
 {
 	const struct berth_swqe *wqe = p->wqe;
 	struct berth_packet pkt = {
@@ -205,7 +236,7 @@ static struct berth_packet describe(const struct berth_qp *qp, const struct plan
 		.qpn = qp->dest_qpn,
 		.psn = berth_req_psn(qp, wqe, p->offset),
 		.pkey = BERTH_DEFAULT_PKEY,
-		.flags = BERTH_PKT_MIG | (ackreq ? BERTH_PKT_ACKREQ : 0),
+		.flags = BERTH_PKT_MIG,
 		.payload_len = p->payload,
 		.va = wqe->remote_addr + p->offset,
 		.rkey = wqe->rkey,
@@ -229,12 +260,25 @@ static struct berth_packet describe(const struct berth_qp *qp, const struct plan
 	return pkt;
 }
 
-/* Writes one packet. Returns 0, or what stands against its memory. */
-static int fill(struct berth_qp *qp, const struct plan *p, u8 *at, bool ackreq)
+/* Copies payload behind headers. Returns 0, or what stands against its memory. */
+static int fill_payload(struct berth_qp *qp, const struct plan *p, struct berth_segs segs, u8 *at)
 {
-	struct berth_packet pkt = describe(qp, p, ackreq);
+	int ret;
+
+	ret = berth_landing_gather(at, segs, p->offset, p->payload);
+	if (ret == -EAGAIN)
+		berth_req_wait_moving(qp);
+	else if (ret)
+		p->wqe->status = IB_WC_LOC_PROT_ERR;
+	memset(at + p->payload, 0, berth_pad_len(p->payload));
+	return ret;
+}
+
+/* Writes one packet, and says in which segments its message lies. Returns as fill_payload(). */
+static int fill(struct berth_qp *qp, const struct plan *p, struct berth_segs *segs, u8 *at)
+{
+	struct berth_packet pkt = describe(qp, p);
 	const bool lands = berth_swqe_lands(p->wqe);
-	u32 pad = berth_pad_len(p->payload);
 	int hdr, n;
 
 	hdr = berth_packet_build(&pkt, at, BERTH_HDR_MAX);
@@ -243,20 +287,23 @@ static int fill(struct berth_qp *qp, const struct plan *p, u8 *at, bool ackreq)
 	n = berth_req_source(qp, p->wqe, lands ? IB_ACCESS_LOCAL_WRITE : 0);
 	if (n < 0)
 		return n;
+	*segs = (struct berth_segs){ qp->sq.seg, n };
 	/* The answer shall find its place, its first packet at least. */
 	if (lands)
-		return berth_req_prepare(qp, p->wqe, (struct berth_segs){ qp->sq.seg, n },
-					 p->offset, min(pkt.dma_len, qp->mtu), true);
-	if (!p->payload)
-		return 0;
-	n = berth_landing_gather(at + hdr, (struct berth_segs){ qp->sq.seg, n }, p->offset,
-				 p->payload);
-	if (n == -EAGAIN)
-		berth_req_wait_moving(qp);
-	else if (n)
-		p->wqe->status = IB_WC_LOC_PROT_ERR;
-	memset(at + hdr + p->payload, 0, pad);
-	return n;
+		return berth_req_prepare(qp, p->wqe, *segs, p->offset,
+					 min(pkt.dma_len, qp->mtu), true);
+	return p->payload ? fill_payload(qp, p, *segs, at + hdr) : 0;
+}
+
+/* Writes a MIDDLE that follows the one at @last: the same header but for the PSN, from the same segments. */
+static int fill_middle(struct berth_qp *qp, const struct plan *p, struct berth_segs segs,
+		       const u8 *last, u8 *at)
+{
+	struct berth_bth *bth = (struct berth_bth *)at;
+
+	memcpy(bth, last, sizeof(*bth));
+	bth->psn = cpu_to_be32(berth_req_psn(qp, p->wqe, p->offset));
+	return fill_payload(qp, p, segs, at + sizeof(*bth));
 }
 
 /* A packet is in the burst: the requester stands behind it. */
@@ -277,17 +324,17 @@ static void account(struct berth_qp *qp, const struct plan *p, const struct plac
 }
 
 /*
- * The last packet of a burst asks for an acknowledgement; a FIRST only if its MIDDLEs do not follow, because the
- * flight ends with it.
+ * The last packet of a burst asks for an acknowledgement, but for a burst that only begins a message: the rest follows
+ * at once and asks. A WRITE has such a burst, because its FIRST is longer than what may leave together with it.
+ * Where the flight ends with it nothing follows.
  */
-static bool wants_ack(const struct berth_qp *qp, const struct plan *p, bool last_of_burst)
+static bool wants_ack(const struct berth_qp *qp, const struct plan *p, u32 packets)
 {
 	const struct berth_sq *sq = &qp->sq;
+	bool begins = !p->last && p->offset <= qp->mtu && packets == p->offset / qp->mtu + 1;
 
-	if (!last_of_burst || !qp->transport->reliable)
-		return false;
-	return p->last || p->offset ||
-	       berth_psn_cmp(berth_req_psn(qp, p->wqe, 0), sq->una) + 1 >= (s32)sq->flight;
+	return !begins ||
+	       berth_psn_cmp(berth_req_psn(qp, p->wqe, p->offset), sq->una) + 1 >= (s32)sq->flight;
 }
 
 static void start_clock(struct berth_qp *qp, bool idle)
@@ -316,6 +363,8 @@ int berth_send_step(struct berth_qp *qp)
 	struct berth_sq *sq = &qp->sq;
 	bool idle = sq->una == sq->sent;
 	u32 i, n, bytes = 0, seg_len, last_len;
+	struct plan p = {};
+	struct berth_segs segs = {};
 	struct berth_burst b;
 	bool lost;
 
@@ -326,9 +375,17 @@ int berth_send_step(struct berth_qp *qp)
 	lost = berth_burst_begin(&b, qp, n, seg_len, last_len);
 	for (i = 0; i < n; i++) {
 		struct place at = { sq->next, sq->offset };
-		struct plan p = plan_packet(qp, &at);
+		bool follows = next_middle(qp, &p, &at);
+		u8 *to = lost ? NULL : berth_burst_packet(&b, i);
+		int ret = 0;
 
-		if (!lost && fill(qp, &p, berth_burst_packet(&b, i), wants_ack(qp, &p, i == n - 1)))
+		if (!follows)
+			p = plan_packet(qp, &at);
+		if (follows && !lost)
+			ret = fill_middle(qp, &p, segs, berth_burst_packet(&b, i - 1), to);
+		else if (!lost)
+			ret = fill(qp, &p, &segs, to);
+		if (ret)
 			break;
 		account(qp, &p, &at);
 		bytes += p.wire_len;
@@ -338,7 +395,7 @@ int berth_send_step(struct berth_qp *qp)
 		return sq->waiting ? 0 : BERTH_WQE_COST;
 	}
 	/* Cut short by bad memory: the last one that goes asks instead of the last one planned. */
-	if (i < n && qp->transport->reliable)
+	if (!lost && qp->transport->reliable && (i < n || wants_ack(qp, &p, i)))
 		berth_bth_request_ack((struct berth_bth *)berth_burst_packet(&b, i - 1));
 	if (!lost)
 		berth_burst_send(&b, i);

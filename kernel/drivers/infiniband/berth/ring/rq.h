@@ -76,6 +76,7 @@ struct berth_rq {
 	u32 rkey;		/* WRITE: the RETH */
 	u32 dma_len;
 	u64 va;
+	bool write_held;	/* seg has where it goes, resolved since the lock was taken (obj/rx.c) */
 	u8 status;		/* enum ib_wc_status for the held WQE when the message fails */
 	u8 nak_syndrome;	/* to be sent instead of an ACK; 0: none */
 	u32 nak_psn;

@@ -98,21 +98,6 @@ int berth_cursor_init(struct berth_cursor *c, const struct sk_buff *skb, u32 off
 }
 
 /**
- * berth_cursor_span - the contiguous bytes at the cursor
- * @c: cursor
- * @avail: set to how many there are, also when they cannot be read
- *
- * Context: Any.
- * Return: pointer to them; NULL at the end (@avail is 0) and where the bytes
- * cannot be read by the CPU.
- */
-const void *berth_cursor_span(const struct berth_cursor *c, u32 *avail)
-{
-	*avail = c->span;
-	return c->span ? c->ptr : NULL;
-}
-
-/**
  * berth_cursor_frag - the fragment that the contiguous bytes at the cursor are of
  * @c: cursor
  * @at: set to how many bytes of the fragment are before them
@@ -131,15 +116,8 @@ const void *berth_cursor_frag(const struct berth_cursor *c, u32 *at)
 	return frag;
 }
 
-/**
- * berth_cursor_skip - move forward
- * @c: cursor
- * @n: bytes; they need not be readable
- *
- * Context: Any.
- * Return: 0, or -EBADMSG when fewer than @n are left; the cursor stays then.
- */
-int berth_cursor_skip(struct berth_cursor *c, u32 n)
+/* berth_cursor_skip() beyond the contiguous bytes, or what cannot be read. */
+int berth_cursor_skip_far(struct berth_cursor *c, u32 n)
 {
 	if (n > c->left)
 		return -EBADMSG;

@@ -17,7 +17,7 @@
 struct sk_buff;
 
 /**
- * struct berth_cursor - a position in an skb; private to cursor.c but for copying
+ * struct berth_cursor - a position in an skb; private to cursor.c and below but for copying
  * @head: the skb that was given
  * @skb: the one whose bytes come next: @head or a member of its fragment list
  * @frag: index of the next fragment of @skb
@@ -37,9 +37,8 @@ struct berth_cursor {
 };
 
 int berth_cursor_init(struct berth_cursor *c, const struct sk_buff *skb, u32 offset);
-const void *berth_cursor_span(const struct berth_cursor *c, u32 *avail);
 const void *berth_cursor_frag(const struct berth_cursor *c, u32 *at);
-int berth_cursor_skip(struct berth_cursor *c, u32 n);
+int berth_cursor_skip_far(struct berth_cursor *c, u32 n);
 int berth_cursor_pull(struct berth_cursor *c, void *dst, u32 n);
 int berth_cursor_crc(const struct berth_cursor *c, u32 *crc, u32 n);
 
@@ -52,6 +51,39 @@ int berth_cursor_crc(const struct berth_cursor *c, u32 *crc, u32 n);
 static inline u32 berth_cursor_left(const struct berth_cursor *c)
 {
 	return c->left;
+}
+
+/**
+ * berth_cursor_span - the contiguous bytes at the cursor
+ * @c: cursor
+ * @avail: set to how many there are, also when they cannot be read
+ *
+ * Context: Any.
+ * Return: pointer to them; NULL at the end (@avail is 0) and where the bytes
+ * cannot be read by the CPU.
+ */
+static inline const void *berth_cursor_span(const struct berth_cursor *c, u32 *avail)
+{
+	*avail = c->span;
+	return c->span ? c->ptr : NULL;
+}
+
+/**
+ * berth_cursor_skip - move forward
+ * @c: cursor
+ * @n: bytes; they need not be readable
+ *
+ * Context: Any.
+ * Return: 0, or -EBADMSG when fewer than @n are left; the cursor stays then.
+ */
+static inline int berth_cursor_skip(struct berth_cursor *c, u32 n)
+{
+	if (n >= c->span || !c->ptr)
+		return berth_cursor_skip_far(c, n);
+	c->ptr += n;
+	c->span -= n;
+	c->left -= n;
+	return 0;
 }
 
 #endif /* BERTH_WIRE_CURSOR_H */

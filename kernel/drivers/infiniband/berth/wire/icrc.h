@@ -4,9 +4,12 @@
  * a CRC-32 over the IP and UDP headers with the fields that a router may
  * change replaced by ones, the transport headers, payload and padding.
  *
- * A sum is begun with berth_icrc_header_v4/v6(), carried on with
- * berth_icrc_payload() over payload and padding in as many pieces as they come,
- * and turned into the four trailing bytes of the packet by berth_icrc_final().
+ * Packets of a super-packet that are as long as each other have the same headers
+ * but for IPv4's identification: berth_icrc_begin_v4/v6() sums what they share
+ * once, berth_icrc_bth() goes on with what each has of its own, up to its BTH.
+ * The sum is carried on with berth_icrc_payload() over extended headers, payload
+ * and padding in as many pieces as they come, and turned into the four trailing
+ * bytes of the packet by berth_icrc_final().
  * Pure code, any context; the state is one u32 owned by the caller.
  */
 #ifndef BERTH_WIRE_ICRC_H
@@ -20,13 +23,28 @@
 /* CRC state after the eight bytes of ones that stand for a local route header. */
 #define BERTH_ICRC_SEED		0xdebb20e3u
 
-u32 berth_icrc_header_v4(__be32 saddr, __be32 daddr, __be16 id, __be16 frag_off, u16 udp_len,
-			 __be16 sport, __be16 dport, const void *th, size_t th_len);
-u32 berth_icrc_header_v6(const struct in6_addr *saddr, const struct in6_addr *daddr, u16 udp_len,
-			 __be16 sport, __be16 dport, const void *th, size_t th_len);
+/**
+ * struct berth_icrc - what the ICRCs of packets of one length begin with
+ * @state: sum over the headers of the first of them, up to the UDP ports
+ * @udp_len: UDP length on the wire
+ * @id: IPv4 identification of the first; 0 over IPv6
+ * @id_step: by how much the next one's differs
+ */
+struct berth_icrc {
+	u32 state;
+	__be16 udp_len;
+	u16 id;
+	u16 id_step;
+};
+
+void berth_icrc_begin_v4(struct berth_icrc *icrc, __be32 saddr, __be32 daddr, u16 id,
+			 __be16 frag_off, u16 udp_len, __be16 sport, __be16 dport);
+void berth_icrc_begin_v6(struct berth_icrc *icrc, const struct in6_addr *saddr,
+			 const struct in6_addr *daddr, u16 udp_len, __be16 sport, __be16 dport);
+u32 berth_icrc_bth(const struct berth_icrc *icrc, u32 index, const void *bth);
 
 /**
- * berth_icrc_payload - carry an ICRC on over payload or padding
+ * berth_icrc_payload - carry an ICRC on over what follows the BTH
  * @crc: running state
  * @data: bytes, directly readable
  * @len: how many; 0 is allowed

@@ -89,6 +89,19 @@ int berth_packet_parse(struct berth_packet *pkt, const void *hdr, size_t hdr_ava
 int berth_packet_build(const struct berth_packet *pkt, void *buf, size_t room);
 
 /**
+ * berth_packet_next - go on to a packet that is like the last one but for PSN and ack request
+ * @pkt: the last one, parsed
+ * @bth: BTH of the next; all before its PSN is the same, so is the length, and so are extended headers
+ */
+static inline void berth_packet_next(struct berth_packet *pkt, const struct berth_bth *bth)
+{
+	pkt->psn = berth_bth_psn(bth);
+	pkt->flags &= ~BERTH_PKT_ACKREQ;
+	if (berth_bth_ackreq(bth))
+		pkt->flags |= BERTH_PKT_ACKREQ;
+}
+
+/**
  * berth_packet_wire_len - bytes that a packet takes behind the UDP header
  * @op: opcode entry
  * @payload_len: bytes of payload
