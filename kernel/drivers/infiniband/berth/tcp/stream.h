@@ -33,6 +33,7 @@ struct berth_socket {
 	struct berth_qp *qp;		/* NULL: the QP has let go of it */
 	bool receiving;			/* berth_stream_receive() is running */
 	bool broken;			/* reset, or timed out: nothing is sent or taken any more */
+	bool granted;			/* the region was seen to have all of the area, in this actor() */
 	bool pushed;			/* the peer has nothing more to say for now */
 	bool ended;			/* its end of stream has been told */
 	bool unready;			/* waits for a receive */

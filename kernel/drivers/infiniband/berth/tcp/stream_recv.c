@@ -81,13 +81,11 @@ static u32 room(const struct berth_rq *rq)
 	return rq->area ? berth_rx_area_room(rq) : rq->capacity - rq->received;
 }
 
+/* @n more bytes of the receive are there. */
 static void received(struct berth_socket *s, u32 n)
 {
-	struct berth_rq *rq = &s->qp->rq;
-
 	berth_count_add(s->qp->dev, BERTH_CNT_RX_BYTES, n);
-	rq->received += n;
-	if (!room(rq))
+	if (!room(&s->qp->rq))
 		finish(s);
 }
 
@@ -112,8 +110,8 @@ static u32 chunks_for(struct berth_socket *s, u32 n)
 	return n;
 }
 
-/* Lands up to @n bytes. Returns how many; 0: no more now; -EPROTO. */
-static int land(struct berth_socket *s, struct berth_cursor at, u32 n)
+/* Lands up to @n bytes; the cursor stands behind them then. Returns how many; 0: no more now; -EPROTO. */
+static int land(struct berth_socket *s, struct berth_cursor *at, u32 n)
 {
 	struct berth_qp *qp = s->qp;
 	struct berth_rq *rq = &qp->rq;
@@ -126,7 +124,7 @@ static int land(struct berth_socket *s, struct berth_cursor at, u32 n)
 		return 0;
 	result = berth_rsp_receive(qp, rq->received + n, &segs);
 	if (!result) {
-		ret = berth_landing_from_skb(qp->dev, segs, rq->received, &at, n);
+		ret = berth_landing_from_skb(qp->dev, segs, rq->received, at, n);
 		if (ret == -EAGAIN)
 			berth_rsp_ahead(qp);
 		result = berth_rsp_received(qp, ret);
@@ -137,21 +135,42 @@ static int land(struct berth_socket *s, struct berth_cursor at, u32 n)
 	}
 	if (result)
 		return fail(s, result);
+	rq->received += n;
 	received(s, n);
 	return n;
+}
+
+/*
+ * Is what was adopted last the process's still, that is, in the region? Asked once for all of the area while nobody can
+ * take the region away (actor() has bottom halves disabled), or of a region that has become smaller for each piece.
+ */
+static int check_region(struct berth_socket *s)
+{
+	struct berth_qp *qp = s->qp;
+	struct berth_rq *rq = &qp->rq;
+	const struct berth_rx_area *area = rq->area;
+	const struct berth_sge *sge = &rq->sge[rq->num_sge - 1];
+	const u64 size = (u64)area->count << area->shift;
+
+	if (s->granted)
+		return 0;
+	s->granted = size <= U32_MAX && !berth_landing_range(qp->dev, rq->pd, area->lkey, area->addr, size,
+							     IB_ACCESS_LOCAL_WRITE, rq->seg);
+	if (likely(s->granted))
+		return 0;
+	return berth_landing_range(qp->dev, rq->pd, sge->lkey, sge->addr, sge->length, IB_ACCESS_LOCAL_WRITE, rq->seg);
 }
 
 /*
  * Up to @n bytes that the CPU must not read, all in one chunk. Returns as land(). With too many chunks out they wait in the
  * socket, whose window tells the peer.
  */
-static int hand_over(struct berth_socket *s, const struct berth_cursor *at, u32 n)
+static int hand_over_piece(struct berth_socket *s, struct berth_cursor *at, u32 n)
 {
-	struct berth_qp *qp = s->qp;
-	struct berth_rq *rq = &qp->rq;
+	struct berth_rq *rq = &s->qp->rq;
 	const skb_frag_t *frag;
-	u32 offset;
 	int err = -ENOENT;
+	u32 offset;
 
 	if (rq->area && berth_rx_area_is_crowded(rq->area)) {
 		await_chunks(s);
@@ -162,21 +181,45 @@ static int hand_over(struct berth_socket *s, const struct berth_cursor *at, u32 
 	n = min(n, room(rq));
 	if (frag && rq->area)
 		err = berth_rx_area_adopt(rq, frag->netmem, skb_frag_off(frag) + offset, n);
-	/* It is the process's as long as the region is. */
 	if (!err)
-		err = berth_landing_resolve(qp->dev, rq->pd, &rq->sge[rq->num_sge - 1], 1, n, IB_ACCESS_LOCAL_WRITE,
-					    rq->seg);
-	if (err < 0) {
+		err = check_region(s);
+	if (err) {
 		rq->status = IB_WC_LOC_PROT_ERR;
 		return fail(s, BERTH_RSP_OPERATION);
 	}
-	berth_count_add(qp->dev, BERTH_CNT_HANDED_OVER_BYTES, n);
-	received(s, n);
+	rq->received += n;
+	berth_cursor_skip(at, n);
 	return n;
 }
 
+static bool has_piece(const struct berth_rq *rq)
+{
+	return rq->num_sge < rq->area->max_pieces && room(rq);
+}
+
+/* Up to @n bytes, the first of which the CPU must not read, as far as the receive has room. Returns as land(). */
+static int hand_over(struct berth_socket *s, struct berth_cursor *at, u32 n)
+{
+	u32 done = 0, span;
+	int ret = 0;
+
+	while (done < n && !berth_cursor_span(at, &span) && (!done || has_piece(&s->qp->rq))) {
+		ret = hand_over_piece(s, at, min(n - done, span));
+		if (ret <= 0)
+			break;
+		done += ret;
+	}
+	if (ret < 0)
+		return ret;
+	if (done) {
+		berth_count_add(s->qp->dev, BERTH_CNT_HANDED_OVER_BYTES, done);
+		received(s, done);
+	}
+	return done;
+}
+
 /* Takes up to @n bytes. Returns as land(). */
-static int take(struct berth_socket *s, const struct berth_cursor *at, u32 n)
+static int take(struct berth_socket *s, struct berth_cursor *at, u32 n)
 {
 	struct berth_rq *rq = &s->qp->rq;
 	bool readable = true;
@@ -185,15 +228,16 @@ static int take(struct berth_socket *s, const struct berth_cursor *at, u32 n)
 
 	if (unlikely(!skb_frags_readable(at->skb))) {
 		readable = berth_cursor_span(at, &span);
-		n = min(n, span);
+		if (readable)
+			n = min(n, span);
 		/* A receive that has no room for another piece is done. */
-		if (!readable && rq->in_message && rq->area && rq->num_sge == rq->area->max_pieces && rq->received)
+		else if (rq->in_message && rq->area && rq->num_sge == rq->area->max_pieces && rq->received)
 			finish(s);
 	}
 	ret = hold_receive(s);
 	if (ret)
 		return ret == -EAGAIN ? 0 : ret;
-	return likely(readable) ? land(s, *at, n) : hand_over(s, at, n);
+	return likely(readable) ? land(s, at, n) : hand_over(s, at, n);
 }
 
 /* sk_read_actor_t: how many of @len bytes were taken; fewer end the reading. */
@@ -207,11 +251,11 @@ static int actor(read_descriptor_t *desc, struct sk_buff *skb, unsigned int offs
 	if (berth_cursor_init(&at, skb, offset))
 		n = -EPROTO;
 	spin_lock(&s->qp->rq.lock);
+	s->granted = false;
 	while (n >= 0 && done < len) {
 		n = take(s, &at, len - done);
 		if (n <= 0)
 			break;
-		berth_cursor_skip(&at, n);
 		done += n;
 	}
 	spin_unlock(&s->qp->rq.lock);
