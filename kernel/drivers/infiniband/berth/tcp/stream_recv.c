@@ -2,8 +2,9 @@
 /*
  * Bytes that come by an adopted socket: into the posted receives, in order. A receive completes when it
  * is full, or when what the peer has pushed has landed and there is nothing behind it (PSH, which a
- * sender sets on the last segment of what it has: RFC 9293, 3.9.1.2). Where no receive is posted they
- * stay with TCP, whose window stops the peer.
+ * sender sets on the last segment of what it has: RFC 9293, 3.9.1.2). Linux sets PSH on whatever packet has more than one
+ * segment, too, also where it has cut a larger write into several: so behind such a packet, when its last segment is full,
+ * there is a short wait for more. Where no receive is posted bytes stay with TCP, whose window stops the peer.
  *
  * What has come in chunks of the area that the QP receives into is not copied: the chunks are the next pieces of the
  * receive (hand_over()). Other memory that the CPU must not read takes the QP to error.
@@ -20,6 +21,9 @@
 
 /* The process that posts to an SRQ, or returns chunks of an area, does not tell. */
 #define SILENT_POLL	msecs_to_jiffies(10)
+
+/* For what follows a packet that may be a part of what the peer has written. */
+#define CUT_WAIT	(50 * NSEC_PER_USEC)
 
 static int fail(struct berth_socket *s, enum berth_rsp_result result)
 {
@@ -74,6 +78,7 @@ static void finish(struct berth_socket *s)
 
 	berth_rsp_finish(qp, &tail, qp->rq.received);
 	qp->rq.received = 0;
+	s->held_back = false;
 }
 
 static u32 room(const struct berth_rq *rq)
@@ -240,6 +245,14 @@ static int take(struct berth_socket *s, struct berth_cursor *at, u32 n)
 	return likely(readable) ? land(s, at, n) : hand_over(s, at, n);
 }
 
+/* Has the peer's TCP perhaps cut what its process has written behind this packet? */
+static bool may_be_cut(const struct sk_buff *skb)
+{
+	const u32 segment = skb_shinfo(skb)->gso_size;
+
+	return segment && skb->len > segment && skb->len % segment == 0;
+}
+
 /* sk_read_actor_t: how many of @len bytes were taken; fewer end the reading. */
 static int actor(read_descriptor_t *desc, struct sk_buff *skb, unsigned int offset, size_t len)
 {
@@ -260,9 +273,17 @@ static int actor(read_descriptor_t *desc, struct sk_buff *skb, unsigned int offs
 	}
 	spin_unlock(&s->qp->rq.lock);
 	s->pushed = offset + done == skb->len && TCP_SKB_CB(skb)->tcp_flags & TCPHDR_PSH;
+	s->cut = s->pushed && may_be_cut(skb);
 	if (done < len)
 		desc->count = 0;
 	return done;
+}
+
+/* More may follow. For one packet in a row, so that who sends such ones all the time does not make the process wait. */
+static void hold_back(struct berth_socket *s)
+{
+	s->held_back = true;
+	hrtimer_start(&s->qp->stream->cut_wait, ns_to_ktime(CUT_WAIT), HRTIMER_MODE_REL_SOFT);
 }
 
 /* Everything that has come was landed: is there something to tell? */
@@ -272,8 +293,12 @@ static void settle(struct berth_socket *s)
 	const bool end = s->runner.sk->sk_shutdown & RCV_SHUTDOWN || s->runner.sk->sk_state == TCP_CLOSE;
 
 	spin_lock(&qp->rq.lock);
-	if (qp->rq.in_message && qp->rq.received && (s->pushed || end))
-		finish(s);
+	if (qp->rq.in_message && qp->rq.received && (s->pushed || end)) {
+		if (s->cut && !s->held_back && !end)
+			hold_back(s);
+		else
+			finish(s);
+	}
 	if (end && !s->ended && !s->runner.sk->sk_err && !hold_receive(s)) {
 		s->ended = true;
 		finish(s);
@@ -294,6 +319,10 @@ void berth_stream_receive(struct berth_socket *s)
 	if (s->receiving || s->broken)
 		return;
 	s->receiving = true;
+	/* The wait is over, unless it is for what comes now. */
+	s->cut = false;
+	if (hrtimer_is_queued(&s->qp->stream->cut_wait))
+		hrtimer_try_to_cancel(&s->qp->stream->cut_wait);
 	/* A byte that is urgent is one of the stream here. */
 	WRITE_ONCE(tcp_sk(sk)->urg_data, 0);
 	tcp_read_sock(sk, &desc, actor);
