@@ -27,8 +27,8 @@ Table on stdout; samples, ratios and targets in build/bench/bench.json, plots be
   --compare OLD.json  what has moved by more than 5 % since that run; exit with 1 if anything of ours has become slower
   --rounds N    runs of each row on each peer; the median counts (2)
   --peers LIST  only these (patterns, as in berth,berth-*,rxe)
-  --profile     instead: where the instructions of a message of one row go, by function, on one peer that uses
-                verbs (the row's first); also in build/bench/profile
+  --profile     instead: where the instructions of a message of one row go, by function, on one peer (the row's
+                first); also in build/bench/profile
   --doc         instead: make docs/performance.md and its plots of the last run, which has to have been of all rows,
                 and of the profiles in build/bench/profile
   --list        instead: the rows with their peers
@@ -119,8 +119,8 @@ profile_main() {
 	row=$(<"$OUT/rows.tsv")
 	IFS=$'\t' read -ra fields <<<"$row"
 	peer=${fields[5]%%,*}
-	[[ $row =~ ^(rc-local|rc-wire|tcp)/ && $peer =~ ^(berth|rxe|siw) ]] ||
-		bad_usage "bench: --profile counts messages of verbs: a row of rc-local, rc-wire or tcp, on berth, rxe or siw"
+	[[ $row =~ ^(rc-local|rc-wire|tcp|stream|netmem)/ && ! $peer =~ ^(memcpy|string|qperf)$ ]] ||
+		bad_usage "bench: --profile counts messages of programs: a row of rc-local, rc-wire, tcp, stream or netmem"
 	n=${fields[2]}
 	[[ $peer != rxe && $peer != siw && $peer != berth-iw ]] || n=${fields[3]}
 	dir=$OUT/profile/${fields[0]//\//-}-$peer

@@ -60,9 +60,10 @@ static uint32_t receives(const struct landing *l)
 static int create_area(struct landing *l)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	uint64_t most = smaller(smaller((l->opt->size + page - 1) & ~(page - 1), l->size), MAX_PIECES * page);
+	/* A write may come in two packets, and what is handed over of each begins another piece. */
+	uint64_t most = ((l->opt->size + page - 1) & ~(page - 1)) + page;
 	struct berthdv_area_attr attr = {
-		.chunk_size = (uint32_t)page, .max_message = (uint32_t)most,
+		.chunk_size = (uint32_t)page, .max_message = (uint32_t)smaller(smaller(most, l->size), MAX_PIECES * page),
 	};
 
 	l->area = berthdv_create_area(l->mr, &attr);

@@ -5,7 +5,6 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
-#include <linux/xarray.h>
 #include <net/netdev_rx_queue.h>
 #include <net/page_pool/helpers.h>
 #include <berth/lease.h>
@@ -23,6 +22,13 @@ struct place {
 	netmem_ref chunk;
 };
 
+/* I/O memory, mapped for the CPU to write it. */
+struct mapping {
+	u64 first;			/* DMA address */
+	u64 length;
+	u8 __iomem *base;
+};
+
 struct nic_bound {
 	struct list_head node;		/* under bounds_lock, as the next */
 	const void *binding;		/* the core's; compared, never followed */
@@ -33,15 +39,12 @@ struct nic_bound {
 	struct berth_claim *claim;	/* of all chunks, until they are home */
 	struct berth_source source;	/* for leases */
 	struct place *place;		/* of all chunks, by frame */
-	struct xarray address;		/* DMA address >> PAGE_SHIFT to where the CPU writes it, tag 1: I/O memory */
-	void __iomem **iomem;		/* what was mapped for that */
+	struct mapping *iomem;		/* what is no system RAM, by address */
 	u32 iomems;
 	spinlock_t lock;		/* of the stack and of the pool's side that gives out */
 	u32 free;
 	netmem_ref *stack;		/* room for all */
 };
-
-#define IOMEM_TAG	1
 
 static DEFINE_MUTEX(bounds_lock);
 static LIST_HEAD(bounds);
@@ -128,41 +131,42 @@ bool nic_bound_take(struct nic_bound *bound, netmem_ref *chunk, unsigned int n)
 	return false;
 }
 
-static void write_iomem(void __iomem *dst, struct sk_buff *skb, u32 offset, u32 len)
+static const struct mapping *mapping_of(const struct nic_bound *bound, u64 address)
 {
-	struct skb_seq_state state;
-	u32 done = 0, n;
-	const u8 *part;
+	u32 low = 0, high = bound->iomems;
 
-	skb_prepare_seq_read(skb, offset, offset + len, &state);
-	while (done < len && (n = skb_seq_read(done, &part, &state))) {
-		/* A part may be longer than what was asked for. */
-		n = min(n, len - done);
-		memcpy_toio(dst + done, part, n);
-		done += n;
+	while (low < high) {
+		const u32 middle = (low + high) / 2;
+		const struct mapping *m = &bound->iomem[middle];
+
+		if (address < m->first)
+			high = middle;
+		else if (address - m->first >= m->length)
+			low = middle + 1;
+		else
+			return m;
 	}
-	skb_abort_seq_read(&state);
+	return NULL;
 }
 
 /**
- * nic_bound_write - write bytes of a packet to the beginning of a chunk
+ * nic_bound_at - where the CPU writes a chunk
  * @bound: memory
  * @chunk: of nic_bound_take()
- * @skb: packet
- * @offset: where in the packet
- * @len: bytes, at most PAGE_SIZE; the packet has them
  *
- * Context: softirq.
+ * Context: any. Return: its first byte; system RAM is in the direct map.
  */
-void nic_bound_write(struct nic_bound *bound, netmem_ref chunk, struct sk_buff *skb, u32 offset, u32 len)
+struct iosys_map nic_bound_at(const struct nic_bound *bound, netmem_ref chunk)
 {
-	void *entry = xa_load(&bound->address, frame_of(chunk));
-	void *at = xa_untag_pointer(entry);
+	const u64 address = page_pool_get_dma_addr_netmem(chunk);
+	const struct mapping *m = mapping_of(bound, address);
+	struct iosys_map at;
 
-	if (xa_pointer_tag(entry) == IOMEM_TAG)
-		write_iomem((void __iomem *)at, skb, offset, len);
+	if (m)
+		iosys_map_set_vaddr_iomem(&at, m->base + (address - m->first));
 	else
-		skb_copy_bits(skb, offset, at, len);
+		iosys_map_set_vaddr(&at, phys_to_virt(address));
+	return at;
 }
 
 /* ---- where they are ---- */
@@ -193,38 +197,23 @@ static u32 find_runs(const struct nic_bound *bound, struct berth_run *run)
 }
 
 /* The CPU is the device that writes: to the direct map where there is one, else as to I/O memory. */
-static int map_run(struct nic_bound *bound, const struct berth_run *run)
-{
-	const bool ram = page_is_ram(run->first >> PAGE_SHIFT);
-	u8 __iomem *base = NULL;
-	int err = 0;
-	void *at;
-	u64 i;
-
-	if (!ram) {
-		base = ioremap_wc(run->first, run->length);
-		if (!base)
-			return -ENOMEM;
-		bound->iomem[bound->iomems++] = base;
-	}
-	for (i = 0; i < run->length && !err; i += PAGE_SIZE) {
-		at = ram ? phys_to_virt(run->first + i) : xa_tag_pointer((__force void *)(base + i), IOMEM_TAG);
-		err = xa_err(xa_store(&bound->address, (run->first + i) >> PAGE_SHIFT, at, GFP_KERNEL));
-	}
-	return err;
-}
-
 static int map_all(struct nic_bound *bound, const struct berth_run *run, u32 runs)
 {
+	u8 __iomem *base;
 	u32 i;
-	int err = 0;
 
 	bound->iomem = kvcalloc(runs, sizeof(*bound->iomem), GFP_KERNEL);
 	if (!bound->iomem)
 		return -ENOMEM;
-	for (i = 0; i < runs && !err; i++)
-		err = map_run(bound, &run[i]);
-	return err;
+	for (i = 0; i < runs; i++) {
+		if (page_is_ram(run[i].first >> PAGE_SHIFT))
+			continue;
+		base = ioremap_wc(run[i].first, run[i].length);
+		if (!base)
+			return -ENOMEM;
+		bound->iomem[bound->iomems++] = (struct mapping){ run[i].first, run[i].length, base };
+	}
+	return 0;
 }
 
 /* ---- coming and going ---- */
@@ -252,9 +241,8 @@ static void destroy(struct nic_bound *bound)
 	page_pool_destroy(bound->pool);
 	put_device(berth_netmem_device());
 	while (bound->iomems)
-		iounmap(bound->iomem[--bound->iomems]);
+		iounmap(bound->iomem[--bound->iomems].base);
 	kvfree(bound->iomem);
-	xa_destroy(&bound->address);
 	kvfree(bound->stack);
 	kfree(bound);
 	module_put(THIS_MODULE);
@@ -425,7 +413,6 @@ static struct nic_bound *create(struct net_device *dev, unsigned int index, cons
 	bound->binding = binding;
 	atomic_set(&bound->users, 1);
 	spin_lock_init(&bound->lock);
-	xa_init(&bound->address);
 	INIT_DELAYED_WORK(&bound->drain, drain_work);
 	err = take_all(bound);
 	if (!err)

@@ -13,13 +13,13 @@
 #ifndef BERTH_NIC_BOUND_H
 #define BERTH_NIC_BOUND_H
 
+#include <linux/iosys-map.h>
 #include <linux/types.h>
 #include <net/netmem.h>
 
 struct net_device;
 struct nic_bound;
 struct page_pool;
-struct sk_buff;
 
 struct nic_bound *nic_bound_get(struct net_device *dev, unsigned int index);
 void nic_bound_put(struct nic_bound *bound);
@@ -29,7 +29,7 @@ struct page_pool *nic_bound_marker(struct net_device *dev, unsigned int index);
 #define NIC_BOUND_TAKE	64
 
 bool nic_bound_take(struct nic_bound *bound, netmem_ref *chunk, unsigned int n);
-void nic_bound_write(struct nic_bound *bound, netmem_ref chunk, struct sk_buff *skb, u32 offset, u32 len);
+struct iosys_map nic_bound_at(const struct nic_bound *bound, netmem_ref chunk);
 
 int nic_bound_init(void);
 void nic_bound_exit(void);

@@ -8,11 +8,13 @@
  */
 #include <linux/etherdevice.h>
 #include <linux/if_vlan.h>
+#include <linux/io.h>
 #include <linux/tcp.h>
 #include <net/flow_dissector.h>
 #include <net/ip.h>
 #include <net/ip6_checksum.h>
 #include <net/page_pool/helpers.h>
+#include "../netmem/copy.h"
 #include "bound.h"
 #include "place.h"
 #include "rx.h"
@@ -124,37 +126,88 @@ static int checksum_state(struct nic_queue *q, const struct sk_buff *skb, const 
 
 /* ---- payload ---- */
 
+/* The bytes of a packet in order, whatever they lie in. */
+struct source {
+	struct skb_seq_state seq;
+	const u8 *at;
+	u32 left;		/* there */
+	u32 done;
+};
+
+static void source_begin(struct source *s, struct sk_buff *skb, u32 offset)
+{
+	skb_prepare_seq_read(skb, offset, skb->len, &s->seq);
+	s->left = 0;
+	s->done = 0;
+}
+
+/* The next @n of them, to @to. */
+static void source_copy(struct source *s, const struct iosys_map *to, u32 n)
+{
+	u32 done, part;
+
+	for (done = 0; done < n; done += part) {
+		if (!s->left)
+			s->left = skb_seq_read(s->done, &s->at, &s->seq);
+		if (WARN_ON_ONCE(!s->left))
+			return;
+		part = min(n - done, s->left);
+		if (to->is_iomem)
+			memcpy_toio(to->vaddr_iomem + done, s->at, part);
+		else
+			copy_disjoint(to->vaddr + done, s->at, part);
+		s->at += part;
+		s->left -= part;
+		s->done += part;
+	}
+}
+
+static void source_end(struct source *s)
+{
+	skb_abort_seq_read(&s->seq);
+}
+
 static bool to_pages(struct nic_queue *q, struct sk_buff *to, struct sk_buff *skb, u32 offset)
 {
 	u32 left = skb->len - offset, n;
+	struct iosys_map at;
 	struct page *page;
+	struct source s;
 
-	for (; left; left -= n, offset += n) {
+	source_begin(&s, skb, offset);
+	for (; left; left -= n) {
 		page = page_pool_dev_alloc_pages(q->mem.pages);
 		if (!page)
-			return false;
+			break;
 		n = min_t(u32, left, PAGE_SIZE);
-		skb_copy_bits(skb, offset, page_address(page), n);
+		iosys_map_set_vaddr(&at, page_address(page));
+		source_copy(&s, &at, n);
 		skb_add_rx_frag(to, skb_shinfo(to)->nr_frags, page, 0, n, PAGE_SIZE);
-		nic_count(q, NIC_PAGE_BYTES, n);
 	}
-	return true;
+	source_end(&s);
+	nic_count(q, NIC_PAGE_BYTES, s.done);
+	return !left;
 }
 
 static bool to_device(struct nic_queue *q, struct sk_buff *to, struct sk_buff *skb, u32 offset)
 {
 	const u32 chunks = DIV_ROUND_UP(skb->len - offset, PAGE_SIZE);
+	u32 left = skb->len - offset, i, n;
 	netmem_ref chunk[MAX_SKB_FRAGS];
-	u32 i, n;
+	struct iosys_map at;
+	struct source s;
 
 	if (!nic_bound_take(q->mem.bound, chunk, chunks))
 		return false;
-	for (i = 0; i < chunks; i++, offset += n) {
-		n = min_t(u32, skb->len - offset, PAGE_SIZE);
-		nic_bound_write(q->mem.bound, chunk[i], skb, offset, n);
+	source_begin(&s, skb, offset);
+	for (i = 0; i < chunks; i++, left -= n) {
+		n = min_t(u32, left, PAGE_SIZE);
+		at = nic_bound_at(q->mem.bound, chunk[i]);
+		source_copy(&s, &at, n);
 		skb_add_rx_frag_netmem(to, i, chunk[i], 0, n, PAGE_SIZE);
-		nic_count(q, NIC_DEVICE_BYTES, n);
 	}
+	source_end(&s);
+	nic_count(q, NIC_DEVICE_BYTES, s.done);
 	return true;
 }
 

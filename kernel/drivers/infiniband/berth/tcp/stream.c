@@ -115,6 +115,15 @@ static enum hrtimer_restart resume(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
+/* Nothing more of it has come. */
+static enum hrtimer_restart cut_end(struct hrtimer *timer)
+{
+	struct berth_stream *stream = container_of(timer, struct berth_stream, cut_wait);
+
+	mod_delayed_work(berth_qp_wq, &stream->run_work, 0);
+	return HRTIMER_NORESTART;
+}
+
 static int setup(struct berth_qp *qp)
 {
 	struct berth_stream *stream = kzalloc(sizeof(*stream), GFP_KERNEL_ACCOUNT);
@@ -128,6 +137,8 @@ static int setup(struct berth_qp *qp)
 	INIT_WORK(&stream->close_work, close_work);
 	hrtimer_init(&qp->sq.wait, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
 	qp->sq.wait.function = resume;
+	hrtimer_init(&stream->cut_wait, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
+	stream->cut_wait.function = cut_end;
 	qp->stream = stream;
 	return 0;
 }
@@ -152,6 +163,7 @@ static void quiesce(struct berth_qp *qp)
 	berth_stream_detach(stream);
 	mutex_unlock(&stream->mutex);
 	hrtimer_cancel(&qp->sq.wait);
+	hrtimer_cancel(&qp->stream->cut_wait);
 }
 
 static void shutdown(struct berth_qp *qp)

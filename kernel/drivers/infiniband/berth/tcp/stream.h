@@ -10,6 +10,7 @@
 #ifndef BERTH_TCP_STREAM_H
 #define BERTH_TCP_STREAM_H
 
+#include <linux/hrtimer.h>
 #include <linux/mutex.h>
 #include <linux/net.h>
 #include <linux/workqueue.h>
@@ -33,7 +34,10 @@ struct berth_socket {
 	struct berth_qp *qp;		/* NULL: the QP has let go of it */
 	bool receiving;			/* berth_stream_receive() is running */
 	bool broken;			/* reset, or timed out: nothing is sent or taken any more */
+	bool granted;			/* the region was seen to have all of the area, in this actor() */
 	bool pushed;			/* the peer has nothing more to say for now */
+	bool cut;			/* or it may have: what was read now may be a part of what it has written */
+	bool held_back;			/* the receive waits for the rest of that */
 	bool ended;			/* its end of stream has been told */
 	bool unready;			/* waits for a receive */
 	struct berth_batch batch;
@@ -46,6 +50,7 @@ struct berth_stream {
 	struct berth_socket *socket;
 	struct mutex mutex;		/* attaching and letting go */
 	struct delayed_work run_work;	/* goes on sending and taking */
+	struct hrtimer cut_wait;	/* for the rest of what the peer has written (stream_recv.c) */
 	struct work_struct close_work;	/* lets go of the socket of a QP that has failed */
 };
 

@@ -2,8 +2,9 @@
 /*
  * Bytes that come by an adopted socket: into the posted receives, in order. A receive completes when it
  * is full, or when what the peer has pushed has landed and there is nothing behind it (PSH, which a
- * sender sets on the last segment of what it has: RFC 9293, 3.9.1.2). Where no receive is posted they
- * stay with TCP, whose window stops the peer.
+ * sender sets on the last segment of what it has: RFC 9293, 3.9.1.2). Linux sets PSH on whatever packet has more than one
+ * segment, too, also where it has cut a larger write into several: so behind such a packet, when its last segment is full,
+ * there is a short wait for more. Where no receive is posted bytes stay with TCP, whose window stops the peer.
  *
  * What has come in chunks of the area that the QP receives into is not copied: the chunks are the next pieces of the
  * receive (hand_over()). Other memory that the CPU must not read takes the QP to error.
@@ -20,6 +21,9 @@
 
 /* The process that posts to an SRQ, or returns chunks of an area, does not tell. */
 #define SILENT_POLL	msecs_to_jiffies(10)
+
+/* For what follows a packet that may be a part of what the peer has written. */
+#define CUT_WAIT	(50 * NSEC_PER_USEC)
 
 static int fail(struct berth_socket *s, enum berth_rsp_result result)
 {
@@ -74,6 +78,7 @@ static void finish(struct berth_socket *s)
 
 	berth_rsp_finish(qp, &tail, qp->rq.received);
 	qp->rq.received = 0;
+	s->held_back = false;
 }
 
 static u32 room(const struct berth_rq *rq)
@@ -81,13 +86,11 @@ static u32 room(const struct berth_rq *rq)
 	return rq->area ? berth_rx_area_room(rq) : rq->capacity - rq->received;
 }
 
+/* @n more bytes of the receive are there. */
 static void received(struct berth_socket *s, u32 n)
 {
-	struct berth_rq *rq = &s->qp->rq;
-
 	berth_count_add(s->qp->dev, BERTH_CNT_RX_BYTES, n);
-	rq->received += n;
-	if (!room(rq))
+	if (!room(&s->qp->rq))
 		finish(s);
 }
 
@@ -112,8 +115,8 @@ static u32 chunks_for(struct berth_socket *s, u32 n)
 	return n;
 }
 
-/* Lands up to @n bytes. Returns how many; 0: no more now; -EPROTO. */
-static int land(struct berth_socket *s, struct berth_cursor at, u32 n)
+/* Lands up to @n bytes; the cursor stands behind them then. Returns how many; 0: no more now; -EPROTO. */
+static int land(struct berth_socket *s, struct berth_cursor *at, u32 n)
 {
 	struct berth_qp *qp = s->qp;
 	struct berth_rq *rq = &qp->rq;
@@ -126,7 +129,7 @@ static int land(struct berth_socket *s, struct berth_cursor at, u32 n)
 		return 0;
 	result = berth_rsp_receive(qp, rq->received + n, &segs);
 	if (!result) {
-		ret = berth_landing_from_skb(qp->dev, segs, rq->received, &at, n);
+		ret = berth_landing_from_skb(qp->dev, segs, rq->received, at, n);
 		if (ret == -EAGAIN)
 			berth_rsp_ahead(qp);
 		result = berth_rsp_received(qp, ret);
@@ -137,21 +140,42 @@ static int land(struct berth_socket *s, struct berth_cursor at, u32 n)
 	}
 	if (result)
 		return fail(s, result);
+	rq->received += n;
 	received(s, n);
 	return n;
+}
+
+/*
+ * Is what was adopted last the process's still, that is, in the region? Asked once for all of the area while nobody can
+ * take the region away (actor() has bottom halves disabled), or of a region that has become smaller for each piece.
+ */
+static int check_region(struct berth_socket *s)
+{
+	struct berth_qp *qp = s->qp;
+	struct berth_rq *rq = &qp->rq;
+	const struct berth_rx_area *area = rq->area;
+	const struct berth_sge *sge = &rq->sge[rq->num_sge - 1];
+	const u64 size = (u64)area->count << area->shift;
+
+	if (s->granted)
+		return 0;
+	s->granted = size <= U32_MAX && !berth_landing_range(&qp->peer_keys, rq->pd, area->lkey, area->addr, size,
+							     IB_ACCESS_LOCAL_WRITE, rq->seg);
+	if (likely(s->granted))
+		return 0;
+	return berth_landing_range(&qp->peer_keys, rq->pd, sge->lkey, sge->addr, sge->length, IB_ACCESS_LOCAL_WRITE, rq->seg);
 }
 
 /*
  * Up to @n bytes that the CPU must not read, all in one chunk. Returns as land(). With too many chunks out they wait in the
  * socket, whose window tells the peer.
  */
-static int hand_over(struct berth_socket *s, const struct berth_cursor *at, u32 n)
+static int hand_over_piece(struct berth_socket *s, struct berth_cursor *at, u32 n)
 {
-	struct berth_qp *qp = s->qp;
-	struct berth_rq *rq = &qp->rq;
+	struct berth_rq *rq = &s->qp->rq;
 	const skb_frag_t *frag;
-	u32 offset;
 	int err = -ENOENT;
+	u32 offset;
 
 	if (rq->area && berth_rx_area_is_crowded(rq->area)) {
 		await_chunks(s);
@@ -162,21 +186,45 @@ static int hand_over(struct berth_socket *s, const struct berth_cursor *at, u32 
 	n = min(n, room(rq));
 	if (frag && rq->area)
 		err = berth_rx_area_adopt(rq, frag->netmem, skb_frag_off(frag) + offset, n);
-	/* It is the process's as long as the region is. */
 	if (!err)
-		err = berth_landing_resolve(&qp->peer_keys, rq->pd, &rq->sge[rq->num_sge - 1], 1, n, IB_ACCESS_LOCAL_WRITE,
-					    rq->seg);
-	if (err < 0) {
+		err = check_region(s);
+	if (err) {
 		rq->status = IB_WC_LOC_PROT_ERR;
 		return fail(s, BERTH_RSP_OPERATION);
 	}
-	berth_count_add(qp->dev, BERTH_CNT_HANDED_OVER_BYTES, n);
-	received(s, n);
+	rq->received += n;
+	berth_cursor_skip(at, n);
 	return n;
 }
 
+static bool has_piece(const struct berth_rq *rq)
+{
+	return rq->num_sge < rq->area->max_pieces && room(rq);
+}
+
+/* Up to @n bytes, the first of which the CPU must not read, as far as the receive has room. Returns as land(). */
+static int hand_over(struct berth_socket *s, struct berth_cursor *at, u32 n)
+{
+	u32 done = 0, span;
+	int ret = 0;
+
+	while (done < n && !berth_cursor_span(at, &span) && (!done || has_piece(&s->qp->rq))) {
+		ret = hand_over_piece(s, at, min(n - done, span));
+		if (ret <= 0)
+			break;
+		done += ret;
+	}
+	if (ret < 0)
+		return ret;
+	if (done) {
+		berth_count_add(s->qp->dev, BERTH_CNT_HANDED_OVER_BYTES, done);
+		received(s, done);
+	}
+	return done;
+}
+
 /* Takes up to @n bytes. Returns as land(). */
-static int take(struct berth_socket *s, const struct berth_cursor *at, u32 n)
+static int take(struct berth_socket *s, struct berth_cursor *at, u32 n)
 {
 	struct berth_rq *rq = &s->qp->rq;
 	bool readable = true;
@@ -185,15 +233,24 @@ static int take(struct berth_socket *s, const struct berth_cursor *at, u32 n)
 
 	if (unlikely(!skb_frags_readable(at->skb))) {
 		readable = berth_cursor_span(at, &span);
-		n = min(n, span);
+		if (readable)
+			n = min(n, span);
 		/* A receive that has no room for another piece is done. */
-		if (!readable && rq->in_message && rq->area && rq->num_sge == rq->area->max_pieces && rq->received)
+		else if (rq->in_message && rq->area && rq->num_sge == rq->area->max_pieces && rq->received)
 			finish(s);
 	}
 	ret = hold_receive(s);
 	if (ret)
 		return ret == -EAGAIN ? 0 : ret;
-	return likely(readable) ? land(s, *at, n) : hand_over(s, at, n);
+	return likely(readable) ? land(s, at, n) : hand_over(s, at, n);
+}
+
+/* Has the peer's TCP perhaps cut what its process has written behind this packet? */
+static bool may_be_cut(const struct sk_buff *skb)
+{
+	const u32 segment = skb_shinfo(skb)->gso_size;
+
+	return segment && skb->len > segment && skb->len % segment == 0;
 }
 
 /* sk_read_actor_t: how many of @len bytes were taken; fewer end the reading. */
@@ -207,18 +264,26 @@ static int actor(read_descriptor_t *desc, struct sk_buff *skb, unsigned int offs
 	if (berth_cursor_init(&at, skb, offset))
 		n = -EPROTO;
 	spin_lock(&s->qp->rq.lock);
+	s->granted = false;
 	while (n >= 0 && done < len) {
 		n = take(s, &at, len - done);
 		if (n <= 0)
 			break;
-		berth_cursor_skip(&at, n);
 		done += n;
 	}
 	spin_unlock(&s->qp->rq.lock);
 	s->pushed = offset + done == skb->len && TCP_SKB_CB(skb)->tcp_flags & TCPHDR_PSH;
+	s->cut = s->pushed && may_be_cut(skb);
 	if (done < len)
 		desc->count = 0;
 	return done;
+}
+
+/* More may follow. For one packet in a row, so that who sends such ones all the time does not make the process wait. */
+static void hold_back(struct berth_socket *s)
+{
+	s->held_back = true;
+	hrtimer_start(&s->qp->stream->cut_wait, ns_to_ktime(CUT_WAIT), HRTIMER_MODE_REL_SOFT);
 }
 
 /* Everything that has come was landed: is there something to tell? */
@@ -228,8 +293,12 @@ static void settle(struct berth_socket *s)
 	const bool end = s->runner.sk->sk_shutdown & RCV_SHUTDOWN || s->runner.sk->sk_state == TCP_CLOSE;
 
 	spin_lock(&qp->rq.lock);
-	if (qp->rq.in_message && qp->rq.received && (s->pushed || end))
-		finish(s);
+	if (qp->rq.in_message && qp->rq.received && (s->pushed || end)) {
+		if (s->cut && !s->held_back && !end)
+			hold_back(s);
+		else
+			finish(s);
+	}
 	if (end && !s->ended && !s->runner.sk->sk_err && !hold_receive(s)) {
 		s->ended = true;
 		finish(s);
@@ -250,6 +319,10 @@ void berth_stream_receive(struct berth_socket *s)
 	if (s->receiving || s->broken)
 		return;
 	s->receiving = true;
+	/* The wait is over, unless it is for what comes now. */
+	s->cut = false;
+	if (hrtimer_is_queued(&s->qp->stream->cut_wait))
+		hrtimer_try_to_cancel(&s->qp->stream->cut_wait);
 	/* A byte that is urgent is one of the stream here. */
 	WRITE_ONCE(tcp_sk(sk)->urg_data, 0);
 	tcp_read_sock(sk, &desc, actor);
