@@ -7,6 +7,7 @@ usage: doc.py BENCH-DIR DOCS-DIR
 BENCH-DIR has bench.json and the plots of the last run, and what --profile has left in profile/. Every figure in the
 document comes from there. Exit status: 0; 2 if the run is not there, or was not of all rows.
 """
+import fnmatch
 import glob
 import os
 import shutil
@@ -116,6 +117,22 @@ def targets_table(targets):
     return lines
 
 
+def reasons(targets):
+    """Of reasons.md, what is about targets that are not held: why, and what would change it."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "reasons.md"), encoding="utf-8") as text:
+        sections = text.read().split("\n## ")[1:]
+    short = {t["row"] for t in targets if not t["held"]}
+    lines = []
+    for section in sections:
+        title, _, rest = section.partition("\n")
+        about = sorted(row for row in short if any(fnmatch.fnmatchcase(row, p) for p in title.split()))
+        if about:
+            short -= set(about)
+            lines += ["", "**" + ", ".join(f"`{row}`" for row in about) + "**: " + rest.strip()]
+    lines += [f"\n**`{row}`**: not looked into yet." for row in sorted(short)]
+    return ["", "### What is not held, and why", *lines] if lines else []
+
+
 def copy_plots(bench, docs):
     """Returns the names of the plots, which are in docs/performance afterwards, each with its licence."""
     target = os.path.join(docs, "performance")
@@ -142,7 +159,8 @@ def profiles(bench):
 
 def document(run, plots, bench):
     lines = [INTRODUCTION.format(spdx=SPDX, repeats=fig.REPEATS * 100, **{k: run[k] for k in ("tree", "kernel", "rounds")})]
-    lines += ["## Targets", "", "Ratios of figures in this run (`perf/targets.tsv`).", "", *targets_table(run["targets"])]
+    lines += ["## Targets", "", "Ratios of figures in this run (`perf/targets.tsv`).", "", *targets_table(run["targets"]),
+              *reasons(run["targets"])]
     for group, (heading, what) in GROUPS.items():
         figures = [f for f in run["figures"] if f["row"].split("/")[0] == group]
         if not figures:
