@@ -5,6 +5,7 @@
 #include <linux/socket.h>
 #include <linux/uio.h>
 #include <net/tcp.h>
+#include "../net/bufs.h"
 #include "../wire/ddp.h"
 #include "../wire/mpa.h"
 #include "batch.h"
@@ -34,12 +35,40 @@ static void append(struct berth_batch *b, struct page *page, u32 offset, u32 len
 	b->bytes += len;
 }
 
+/* A new fragment; the batch before keeps what it has of the old one. */
+static bool refill(struct page_frag *frag)
+{
+	u32 order = BERTH_BUF_ORDER;
+	struct page *page = berth_buf_get(order);
+
+	if (!page) {
+		order = 0;
+		page = alloc_page(GFP_ATOMIC | __GFP_NOWARN);
+	}
+	if (!page)
+		return false;
+	if (frag->page)
+		put_page(frag->page);
+	*frag = (struct page_frag){ .page = page, .size = PAGE_SIZE << order };
+	return true;
+}
+
 /* Room for @n bytes in the fragment, at most a page; NULL: no memory. To be used by append_linear(). */
 static void *linear(struct berth_batch *b, u32 n)
 {
-	if (!skb_page_frag_refill(n, &b->frag, GFP_ATOMIC | __GFP_NOWARN))
+	struct page_frag *frag = &b->frag;
+
+	if ((!frag->page || frag->size - frag->offset < n) && !refill(frag))
 		return NULL;
-	return page_address(b->frag.page) + b->frag.offset;
+	return page_address(frag->page) + frag->offset;
+}
+
+/* What there is room for in one piece without a new fragment; a little of it is not worth a piece. */
+static u32 linear_room(const struct berth_batch *b)
+{
+	u32 left = b->frag.page ? b->frag.size - b->frag.offset : 0;
+
+	return max_t(u32, left, PAGE_SIZE);
 }
 
 /* The next @n bytes of the fragment are part of the stream; behind others of it they are one piece. */
@@ -142,7 +171,7 @@ static int add_payload(struct build *to, struct berth_segs src, u32 offset, u32 
 		int ret;
 
 		if (!n) {
-			n = min_t(u32, end - offset, PAGE_SIZE);
+			n = min(end - offset, linear_room(to->b));
 			ret = add_copy(to, src, offset, n);
 			if (ret)
 				return ret;
