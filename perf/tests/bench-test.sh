@@ -84,7 +84,20 @@ said doc_latency '\| 5.0 / 8.0 / 9.0 \(8.00\) \|'
 # shellcheck disable=SC2016
 said doc_target '^\| `rc-local/write/64k` \| rate of berth \| rxe \| 32 \| >= 12 \| held \|$'
 said doc_plot 'performance/rc-local-write.svg'
+if grep -q 'not held, and why' "$dir/out"; then echo "FAIL doc_held: a reason where none is needed"; failed=1; else echo "PASS doc_held"; fi
 if grep -q SPDX "$dir/docs/performance/rc-local-write.svg"; then echo "PASS doc_licence"; else echo "FAIL doc_licence"; failed=1; fi
+
+# Why a target is not held: from reasons.md; a row that is not there is told, too.
+tabs 'tcp/write/64k 65536 100 10 - berth,siw' >>"$dir/rows"
+made missed 0 'berth over siw 2, >= 4: NOT HELD' < <(good | sed 's/rate=500000/rate=360000/'; tabs 'SAMPLE tcp/write/64k berth rate=10000' \
+	'SAMPLE tcp/write/64k siw rate=5000')
+cp "$dir/missed.json" "$dir/bench/bench.json"
+expects doc_missed 0 'performance.md$' python3 "$top/perf/bench/doc.py" "$dir/bench" "$dir/docs"
+cp "$dir/docs/performance.md" "$dir/out"
+# shellcheck disable=SC2016
+said doc_reason '^\*\*`tcp/write/64k`\*\*: .'
+# shellcheck disable=SC2016
+said doc_no_reason '^\*\*`rc-local/write/8`\*\*: not looked into yet\.$'
 
 # The files of this tree.
 expect() { expects "$1" "$2" "$3" env BERTH_BUILD="$dir/build" bash "$top/perf/bench/bench.sh" "${@:4}"; }
