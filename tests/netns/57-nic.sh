@@ -91,7 +91,7 @@ meddle() {
 	done
 }
 meddle 2>/dev/null & meddler=$!
-transfer nic/channels/under_traffic ta $four tb 8000000
+transfer nic/channels/under_traffic ta $four tb 4000000
 kill $meddler && wait $meddler 2>/dev/null
 ip netns exec ta ethtool -L nic0 combined 4
 
@@ -105,7 +105,7 @@ flap() {
 	done
 }
 flap & flapper=$!
-transfer nic/flap ta $four tb 8000000
+transfer nic/flap ta $four tb 4000000
 wait $flapper
 ip -n ta addr replace $six/64 dev nic0 nodad
 for ((i = 0; i < 3; i++)); do

@@ -18,7 +18,8 @@ pyverbs_setup pyverbs || exit 1
 
 [[ -z ${BERTH_PYVERBS_ONLY:-} ]] || { suite --label pyverbs --dev berth0 -v --only "$BERTH_PYVERBS_ONLY"; exit $failed; }
 # Most of a minute: a bigger mapping for each of hundreds of buffers.
-without=(--without UdmabufDmaBufMRTest.test_dmabuf_read --without UdmabufDmaBufMRTest.test_dmabuf_write)
+without=(--without UdmabufDmaBufMRTest.test_dmabuf_read --without UdmabufDmaBufMRTest.test_dmabuf_write
+	--without HeapDmaBufMRTest.test_dmabuf_read)
 ! long || without=()
 suite --label pyverbs --dev berth0 -v "${without[@]}"
 if why=$(virtio_link bv0 berth 2>&1) && wait_for has_gid bv0 ffff:0a4f:; then

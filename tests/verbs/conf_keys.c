@@ -11,8 +11,15 @@
 #include "conformance.h"
 #include "vtest.h"
 
-#define KEYS	1500
+/* Registrations: all, or as many as tell the same. */
+#define KEYS		1500
+#define FEW_KEYS	400
 #define LEN	4096
+
+static unsigned int registrations(void)
+{
+	return getenv("BERTH_LONG") ? KEYS : FEW_KEYS;
+}
 
 static int compare(const void *a, const void *b)
 {
@@ -24,21 +31,22 @@ static int compare(const void *a, const void *b)
 /* Registers and deregisters @buf that often; the keys, none twice. */
 static uint32_t *old_keys(struct vt_dev *d, struct vt_buf *buf, bool lkey)
 {
-	uint32_t *keys = vt_zalloc(KEYS * sizeof(*keys));
-	uint32_t *sorted = vt_zalloc(KEYS * sizeof(*keys));
+	const unsigned int n = registrations();
+	uint32_t *keys = vt_zalloc(n * sizeof(*keys));
+	uint32_t *sorted = vt_zalloc(n * sizeof(*keys));
 
-	for (unsigned int i = 0; i < KEYS; i++) {
+	for (unsigned int i = 0; i < n; i++) {
 		struct ibv_mr *mr = ibv_reg_mr(d->pd, buf->ptr, LEN, VT_ACCESS_ALL);
 
 		CHECK(mr, "registration %u: %s", i, strerror(errno));
 		keys[i] = lkey ? mr->lkey : mr->rkey;
 		CHECK_ERRNO(ibv_dereg_mr(mr), 0, "ibv_dereg_mr");
 	}
-	memcpy(sorted, keys, KEYS * sizeof(*keys));
-	qsort(sorted, KEYS, sizeof(*sorted), compare);
-	for (unsigned int i = 1; i < KEYS; i++)
+	memcpy(sorted, keys, n * sizeof(*keys));
+	qsort(sorted, n, sizeof(*sorted), compare);
+	for (unsigned int i = 1; i < n; i++)
 		CHECK(sorted[i] != sorted[i - 1], "key %#x was given out twice in %u registrations",
-		      sorted[i], KEYS);
+		      sorted[i], n);
 	return keys;
 }
 
@@ -55,13 +63,14 @@ static void stale(const void *arg)
 	struct vt_buf *dst = vt_buf_alloc(VT_HOST, LEN);
 	struct vt_opts o = VT_OPTS;
 	struct vt_pair *p = vt_pair_new(da, db, &o);
+	const unsigned int n = registrations();
 	uint32_t *rkeys = old_keys(db, dst, false), *lkeys = old_keys(da, src, true);
 
 	/* Something lives again where the last key pointed to. */
 	dst->mr = vt_buf_try_reg(dst, db->pd, VT_ACCESS_ALL);
 	CHECK(dst->mr, "ibv_reg_mr: %s", strerror(errno));
 	vt_defer(dereg, dst->mr, "ibv_dereg_mr");
-	for (unsigned int i = 0; i < KEYS; i += i < KEYS - 10 ? 200 : 1) {
+	for (unsigned int i = 0; i < n; i += i < n - 10 ? 200 : 1) {
 		struct ibv_sge sge = vt_sge(src, 0, 64);
 
 		CHECK_ERRNO(vt_rdma(&p->a, i, i & 1 ? IBV_WR_RDMA_READ : IBV_WR_RDMA_WRITE, sge,
@@ -134,7 +143,7 @@ static void alive(const void *arg)
 	uint64_t rnd = 5;
 
 	(void)arg;
-	for (unsigned int i = 0; i < 1500; i++) {
+	for (unsigned int i = 0; i < registrations(); i++) {
 		unsigned int k = (unsigned int)(vt_rand(&rnd) % 256);
 
 		if (mr[k])
