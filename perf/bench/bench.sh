@@ -64,9 +64,9 @@ done
 [[ $rounds =~ ^[1-9][0-9]?$ ]] || bad_usage "bench: --rounds wants a number from 1 to 99, not '$rounds'"
 [[ -z $old || -r $old ]] || bad_usage "bench: --compare: cannot read '$old'"
 
-# named ROW NAME: is it one of those?
+# named ROW NAME: is it one of those? A profile is of the row of that name.
 # shellcheck disable=SC2053
-named() { [[ $1 == $2 || $1 == $2/* ]]; }
+named() { [[ $1 == $2 ]] || [[ $mode != profile && $1 == $2/* ]]; }
 
 # The peers of a list that --peers leaves, separated by commas.
 left_peers() {

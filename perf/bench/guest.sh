@@ -59,8 +59,9 @@ perftest_rate() {
 		END { if (rate > 0) printf "rate=%.3f", rate }' "$PERF_DIR/client.txt"
 }
 
+# perftest measures its clock each time; where that does not succeed all is infinite.
 perftest_latency() {
-	awk -v size="$size" '$1 == size && NF == 9 { found = sprintf("median=%s p99=%s p999=%s", $5, $8, $9) }
+	awk -v size="$size" '$1 == size && NF == 9 && $5 ~ /^[0-9]/ { found = sprintf("median=%s p99=%s p999=%s", $5, $8, $9) }
 		END { printf "%s", found }' "$PERF_DIR/client.txt"
 }
 
@@ -83,6 +84,8 @@ perftest() {
 	berth-tcp)	tcp=1 ;;
 	esac
 	[[ -z $tcp ]] || PERF_SERVER=(env BERTH_QP_TYPE=tcp) PERF_CLIENT=(env BERTH_QP_TYPE=tcp)
+	# Each side polls: on one processor each would wait for the other's time slice.
+	[[ $kind == bw ]] || PERF_SERVER=(taskset -c 0 "${PERF_SERVER[@]}") PERF_CLIENT=(taskset -c 1 "${PERF_CLIENT[@]}")
 	[[ -z $memory ]] || arguments+=("--use_dmabuf=$memory")
 	case $peer in
 	rxe)		peer_setup rxe || { failed "no such device"; return; }
@@ -94,8 +97,11 @@ perftest() {
 	esac
 	[[ $options == - ]] || { IFS=, read -ra name <<<"$options" && arguments+=("${name[@]}"); }
 	PERF_CLIENT_ARGS+=("${PROFILE[@]}")
-	perf_pair $LIMIT "$PERF_LAUNCHERS/ib_${op}_$kind" "${where[@]}" "${arguments[@]}" || { failed "$PERF_WHY"; return; }
-	if [[ $kind == bw ]]; then figures=$(perftest_rate); else figures=$(perftest_latency); fi
+	for name in first again; do
+		perf_pair $LIMIT "$PERF_LAUNCHERS/ib_${op}_$kind" "${where[@]}" "${arguments[@]}" || { failed "$PERF_WHY"; return; }
+		if [[ $kind == bw ]]; then figures=$(perftest_rate); else figures=$(perftest_latency); fi
+		[[ -z $figures ]] || break
+	done
 	if [[ -n $figures ]]; then took "${figures// /$'\t'}"; else failed "perftest printed no result"; fi
 }
 
@@ -119,9 +125,10 @@ iperf() {
 # qperf TEST, a second of it, as its option for a number of messages does not work with TCP: tcp_bw, or tcp_lat, which is
 # half a round trip as perftest's is, and a mean.
 qperf_run() {
-	local figures
+	local figures cpu=0
 	peer_setup qperf || { failed "qperf does not listen"; return; }
-	ip netns exec b qperf 10.77.0.1 -lp $QPERF_PORT -uu -m "$size" -t 1 "$1" >"$PERF_DIR/client.txt" 2>&1 </dev/null ||
+	[[ $1 == tcp_bw ]] || cpu=1
+	ip netns exec b taskset -c $cpu qperf 10.77.0.1 -lp $QPERF_PORT -uu -m "$size" -t 1 "$1" >"$PERF_DIR/client.txt" 2>&1 </dev/null ||
 		{ failed "$(perf_last "$PERF_DIR/client.txt")"; return; }
 	figures=$(awk -v size="$size" '$1 == "bw" && $4 == "bytes/sec" { printf "rate=%.3f", $3 / size }
 		$1 == "latency" && $4 == "sec" { printf "median=%.3f", $3 * 1e6 }

@@ -72,7 +72,7 @@ setup_kernel() {
 # One server for all runs: each is served by a process of its own.
 QPERF_PORT=17516
 setup_qperf() {
-	ip netns exec a qperf -lp $QPERF_PORT >/dev/null 2>&1 </dev/null &
+	ip netns exec a taskset -c 0 qperf -lp $QPERF_PORT >/dev/null 2>&1 </dev/null &
 	QPERF=$!
 	perf_listening $QPERF_PORT $QPERF
 }
