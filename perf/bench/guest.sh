@@ -248,8 +248,9 @@ profile() {
 	IFS=$'\t' read -r name size count slow options _ <"$2"
 	PROFILE=(-N)
 	n=$(count_of "$peer")
-	cp /proc/kallsyms /out/kallsyms
 	sampled "$name" "$peer" "$size" "$n" "$options" || return
+	# All modules are there now.
+	cp /proc/kallsyms /out/kallsyms
 	for times in 1 3; do
 		count start
 		sampled "$name" "$peer" "$size" "$((times * n))" "$options" || return
