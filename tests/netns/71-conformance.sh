@@ -10,7 +10,7 @@ need_programs conformance
 
 before=$(census berth0 berth1)
 # As many objects as there may be take the debug kernel, which keeps account of each, a quarter of an hour.
-cases=(--filter '[!lk]*' --filter 'keys/alive' --filter 'keys/stale/wire')
+cases=(--filter '[!lk]*' --filter 'keys/alive' --filter 'keys/stale/wire' --filter 'keys/used/*')
 debug_kernel || cases+=(--filter 'limits/pd')
 ! long || debug_kernel || cases=()
 run_verbs conformance "${cases[@]}"
