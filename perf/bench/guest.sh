@@ -67,7 +67,7 @@ perftest_latency() {
 
 # perftest KIND: bw or lat.
 perftest() {
-	local kind=$1 op figures memory='' tcp='' name
+	local kind=$1 op figures memory='' tcp='' name try
 	local where=(a berth0 10.77.0.1 b berth1) arguments=(-s "$size" -n "$count" -m 4096)
 	IFS=/ read -ra name <<<"$row"
 	PERF_SERVER_ARGS=() PERF_CLIENT_ARGS=() PERF_SERVER=(env) PERF_CLIENT=(env)
@@ -97,7 +97,7 @@ perftest() {
 	esac
 	[[ $options == - ]] || { IFS=, read -ra name <<<"$options" && arguments+=("${name[@]}"); }
 	PERF_CLIENT_ARGS+=("${PROFILE[@]}")
-	for name in first again; do
+	for try in 1 2; do
 		perf_pair $LIMIT "$PERF_LAUNCHERS/ib_${op}_$kind" "${where[@]}" "${arguments[@]}" || { failed "$PERF_WHY"; return; }
 		if [[ $kind == bw ]]; then figures=$(perftest_rate); else figures=$(perftest_latency); fi
 		[[ -z $figures ]] || break

@@ -18,7 +18,7 @@
 
 static unsigned int registrations(void)
 {
-	return getenv("BERTH_LONG") ? KEYS : FEW_KEYS;
+	return vt_is_long() ? KEYS : FEW_KEYS;
 }
 
 static int compare(const void *a, const void *b)

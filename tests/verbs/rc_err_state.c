@@ -8,7 +8,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "rc_errors.h"
@@ -234,7 +233,7 @@ static void reset(const void *arg)
 }
 
 /* TCP QPs connect in each. */
-#define RACES	(vt_is_tcp() || !getenv("BERTH_LONG") ? 300 : 1000)
+#define RACES	(vt_is_tcp() || !vt_is_long() ? 300 : 1000)
 #define STEP	100
 
 struct racer {

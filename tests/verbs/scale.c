@@ -81,7 +81,7 @@ static struct vt_opts small_queues(void)
 static void qps(const void *arg)
 {
 	/* All take most of a minute, ten on the debug kernel. */
-	const size_t all = vt_cfg.slow > 2 ? FEW_QPS / 2 : getenv("BERTH_LONG") ? QPS : FEW_QPS, pairs = all / 2;
+	const size_t all = vt_cfg.slow > 2 ? FEW_QPS / 2 : vt_is_long() ? QPS : FEW_QPS, pairs = all / 2;
 	struct ends e = open_ends(arg, pairs * MSG);
 	struct vt_opts o = small_queues();
 	struct vt_pair **pair = vt_zalloc(sizeof(*pair) * pairs);

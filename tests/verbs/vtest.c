@@ -58,6 +58,11 @@ void vt_add(const char *name, vt_fn fn, const void *arg, unsigned int seconds)
 	};
 }
 
+bool vt_is_long(void)
+{
+	return getenv("BERTH_LONG");
+}
+
 bool vt_is_tcp(void)
 {
 	const char *type = getenv("BERTH_QP_TYPE");

@@ -69,6 +69,9 @@ void vt_undefer(const void *arg);
 /** vt_zalloc() - Zeroed memory that lives until the case ends; fails the case when there is none. */
 void *vt_zalloc(size_t size);
 
+/** vt_is_long() - Whether ./run test --long asks for all of what else is a sample. */
+bool vt_is_long(void);
+
 /** vt_is_tcp() - Whether BERTH_QP_TYPE makes TCP connections of RC QPs. */
 bool vt_is_tcp(void);
 

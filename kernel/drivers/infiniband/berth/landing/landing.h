@@ -22,7 +22,6 @@
 #include <berth/netmem.h>
 #include <rdma/berth-abi.h>
 #include "../dev.h"
-#include "../obj/keys.h"
 #include "../obj/mw.h"
 #include "../wire/cursor.h"
 

@@ -3,7 +3,8 @@
  * Buffers of packets that are used again: each CPU keeps some, with a reference of its own. Whoever has
  * the packet (a queue, a device that sends it, a sniffer, a socket) holds another one. When ours is the
  * only one left nobody reads the bytes any more and nobody can come to, as a reference is taken from one who has one:
- * the buffer may be written again. One that is still out is passed over.
+ * the buffer may be written again. One that is still out is passed over; where all are, a new one takes the place of
+ * one of them, so that who holds buffers for long (an idle TCP connection its last) does not use up what is kept.
  *
  * What a buffer had before stays in it: whoever takes one writes every byte that it sends.
  *
@@ -21,6 +22,7 @@
 
 struct bufs {
 	struct page *kept[BUFS_KEPT];	/* filled from the front */
+	u32 next;			/* to be replaced when all are out */
 };
 
 static DEFINE_PER_CPU(struct bufs, large);
@@ -30,6 +32,17 @@ static DEFINE_PER_CPU(struct bufs, small);
 static bool worth_keeping(const struct page *page)
 {
 	return !page_is_pfmemalloc(page) && page_to_nid(page) == numa_mem_id();
+}
+
+/* Also ours from now on. @free: the first place that is empty, BUFS_KEPT: none is. */
+static void keep(struct bufs *bufs, u32 free, struct page *page)
+{
+	if (free == BUFS_KEPT) {
+		free = bufs->next++ % BUFS_KEPT;
+		put_page(bufs->kept[free]);
+	}
+	get_page(page);
+	bufs->kept[free] = page;
 }
 
 /**
@@ -56,10 +69,8 @@ struct page *berth_buf_get(u32 order)
 		}
 	}
 	page = alloc_pages(GFP_ATOMIC | __GFP_COMP | __GFP_NOWARN | __GFP_NORETRY, order);
-	if (page && i < BUFS_KEPT && worth_keeping(page)) {
-		get_page(page);
-		bufs->kept[i] = page;
-	}
+	if (page && worth_keeping(page))
+		keep(bufs, i, page);
 	return page;
 }
 

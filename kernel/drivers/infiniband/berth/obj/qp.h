@@ -22,10 +22,10 @@
 #include <rdma/ib_verbs.h>
 #include <rdma/berth-abi.h>
 #include "../dev.h"
-#include "keys.h"
 #include "../net/path.h"
 #include "../ring/sq.h"
 #include "../ring/rq.h"
+#include "keys.h"
 
 struct berth_cq;
 struct berth_kqp;

@@ -11,7 +11,7 @@
  *
  * Context: process, state_mutex held throughout.
  */
-#include "../rc/req.h"
+#include "../op/source.h"
 #include "../transport.h"
 #include "../wire/bth.h"
 #include "qp_state.h"

@@ -2,13 +2,26 @@
 /*
  * The requester's side of a work request, see source.h.
  */
+#include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include "../obj/qp_state.h"
 #include "../stats.h"
+#include "../wire/bth.h"
 #include "source.h"
 
 /* How long to wait for memory that its exporter is moving, or that is being paged in. */
 #define MOVING_USEC	1000
+
+/**
+ * berth_req_set_timeout - the ack timeout as the consumer sets it
+ * @sq: of the QP, sq.lock held
+ * @code: 5-bit code of the QP attribute; the specification allows one to four times what it says
+ */
+void berth_req_set_timeout(struct berth_sq *sq, u8 code)
+{
+	sq->timeout = code;
+	sq->patience = nsecs_to_jiffies(3 * berth_timeout_nsec(code)) + 2;
+}
 
 /**
  * berth_req_fail - the oldest WQE has failed: the QP goes where its service says

@@ -20,6 +20,7 @@ static inline bool berth_req_is_awaited(const struct berth_sq *sq)
 	return sq->tail == sq->next && (sq->draining || sq->next != sq->head);
 }
 
+void berth_req_set_timeout(struct berth_sq *sq, u8 code);
 struct berth_swqe *berth_req_next(struct berth_qp *qp);
 void berth_req_fail(struct berth_qp *qp, enum ib_wc_status status);
 bool berth_req_rnr_left(struct berth_qp *qp);

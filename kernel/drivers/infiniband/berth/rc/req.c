@@ -39,13 +39,6 @@ void berth_req_reset(struct berth_qp *qp, u32 psn)
 	sq->piece_shift = 0;
 }
 
-/* The ack timeout as the consumer sets it, its code: the specification allows one to four times that. */
-void berth_req_set_timeout(struct berth_sq *sq, u8 code)
-{
-	sq->timeout = code;
-	sq->patience = nsecs_to_jiffies(3 * berth_timeout_nsec(code)) + 2;
-}
-
 static bool outstanding(const struct berth_sq *sq)
 {
 	return sq->una != sq->sent;

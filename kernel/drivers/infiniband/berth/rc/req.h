@@ -31,7 +31,6 @@ void berth_req_timer(struct timer_list *timer);
 enum hrtimer_restart berth_req_resume(struct hrtimer *timer);
 void berth_req_work(struct work_struct *work);
 void berth_req_reset(struct berth_qp *qp, u32 psn);
-void berth_req_set_timeout(struct berth_sq *sq, u8 code);
 
 /* For the parts of the requester; sq.lock held. */
 void berth_req_rnr(struct berth_qp *qp, u8 timer_code);

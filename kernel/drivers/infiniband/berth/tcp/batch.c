@@ -53,7 +53,7 @@ static bool refill(struct page_frag *frag)
 	return true;
 }
 
-/* Room for @n bytes in the fragment, at most a page; NULL: no memory. To be used by append_linear(). */
+/* Room for @n bytes in the fragment, at most linear_room(); NULL: no memory. To be used by append_linear(). */
 static void *linear(struct berth_batch *b, u32 n)
 {
 	struct page_frag *frag = &b->frag;

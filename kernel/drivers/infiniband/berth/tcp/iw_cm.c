@@ -19,6 +19,7 @@
 #include <net/tcp.h>
 #include "../net/netns.h"
 #include "../obj/qp_state.h"
+#include "../op/source.h"
 #include "conn.h"
 #include "dial.h"
 #include "greet.h"
@@ -141,7 +142,7 @@ static int enter(struct berth_qp *qp, u32 ird, u32 ord)
 		qp->attr.max_dest_rd_atomic = qp->rq.max_rd_atomic = ird;
 		qp->attr.max_rd_atomic = qp->sq.max_rd_atomic = ord;
 		qp->access |= IB_ACCESS_REMOTE_WRITE | IB_ACCESS_REMOTE_READ;
-		qp->sq.timeout = TIMEOUT_CODE;
+		berth_req_set_timeout(&qp->sq, TIMEOUT_CODE);
 		qp->sq.retry_count = RETRIES;
 		berth_qp_set_state(qp, IB_QPS_RTS);
 		ret = 0;
