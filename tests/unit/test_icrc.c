@@ -60,21 +60,14 @@ static u16 be16_at(const u8 *p)
 	return p[0] << 8 | p[1];
 }
 
-/*
- * The same by the code under test, what follows the BTH summed in pieces; as packet @index of those that begin
- * with identification - @index.
- */
-static void sum_nth(const u8 *ip, size_t len, size_t piece, u32 index, u8 icrc[4])
+/* Begins the ICRCs of packets of which this is number @index. */
+static void begin(struct berth_icrc *begun, const u8 *ip, u32 index)
 {
 	bool v4 = ip[0] >> 4 == 4;
 	const u8 *udp = ip + (v4 ? 20 : 40);
-	const u8 *th = udp + 8;
 	struct in6_addr s6, d6;
 	__be32 s4, d4;
 	__be16 frag, sport, dport;
-	struct berth_icrc begun;
-	__le32 final;
-	u32 crc;
 
 	memcpy(&sport, udp, 2);
 	memcpy(&dport, udp + 2, 2);
@@ -82,14 +75,22 @@ static void sum_nth(const u8 *ip, size_t len, size_t piece, u32 index, u8 icrc[4
 		memcpy(&frag, ip + 6, 2);
 		memcpy(&s4, ip + 12, 4);
 		memcpy(&d4, ip + 16, 4);
-		berth_icrc_begin_v4(&begun, s4, d4, be16_at(ip + 4) - index, frag, be16_at(udp + 4),
+		berth_icrc_begin_v4(begun, s4, d4, be16_at(ip + 4) - index, frag, be16_at(udp + 4),
 				    sport, dport);
 	} else {
 		memcpy(&s6, ip + 8, 16);
 		memcpy(&d6, ip + 24, 16);
-		berth_icrc_begin_v6(&begun, &s6, &d6, be16_at(udp + 4), sport, dport);
+		berth_icrc_begin_v6(begun, &s6, &d6, be16_at(udp + 4), sport, dport);
 	}
-	crc = berth_icrc_bth(&begun, index, th);
+}
+
+/* The same by the code under test, what follows the BTH summed in pieces. */
+static void go_on(struct berth_icrc *begun, const u8 *ip, size_t len, size_t piece, u32 index, u8 icrc[4])
+{
+	const u8 *th = ip + (ip[0] >> 4 == 4 ? 20 : 40) + 8;
+	u32 crc = berth_icrc_bth(begun, index, (const struct berth_bth *)th);
+	__le32 final;
+
 	for (const u8 *p = th + sizeof(struct berth_bth); p < ip + len; p += piece) {
 		size_t left = ip + len - p;
 
@@ -97,6 +98,14 @@ static void sum_nth(const u8 *ip, size_t len, size_t piece, u32 index, u8 icrc[4
 	}
 	final = berth_icrc_final(crc);
 	memcpy(icrc, &final, 4);
+}
+
+static void sum_nth(const u8 *ip, size_t len, size_t piece, u32 index, u8 icrc[4])
+{
+	struct berth_icrc begun;
+
+	begin(&begun, ip, index);
+	go_on(&begun, ip, len, piece, index, icrc);
 }
 
 static void sum(const u8 *ip, size_t len, size_t piece, u8 icrc[4])
@@ -185,6 +194,42 @@ static void icrc_bth__each_packet_of_many(void **state)
 {
 	check_each_of_many(true);
 	check_each_of_many(false);
+}
+
+/* Packets of one run: any PSN, with and without an ack request, now and then another BTH, other payload each time. */
+static void check_run(bool v4)
+{
+	struct berth_icrc begun;
+	static u8 ip[256];
+	u8 want[4], got[4];
+	u32 seed = 1;
+
+	for (u32 i = 0; i < 1000; i++) {
+		size_t len = make_packet(ip, v4, 28, 16, 77);
+		u16 id = 0xff00 + i;
+		u8 *bth = ip + (v4 ? 20 : 40) + 8;
+
+		if (v4) {
+			ip[4] = id >> 8;
+			ip[5] = id;
+		}
+		bth[i / 50 % 8] ^= i / 50;
+		for (u32 b = 8; b < len - (bth - ip); b++) {
+			seed = seed * 1664525 + 1013904223;
+			bth[b] = seed >> 24;
+		}
+		if (!i)
+			begin(&begun, ip, 0);
+		reference(ip, len, want);
+		go_on(&begun, ip, len, 8192, i, got);
+		assert_memory_equal(got, want, 4);
+	}
+}
+
+static void icrc_bth__run_of_packets(void **state)
+{
+	check_run(true);
+	check_run(false);
 }
 
 static void icrc_payload__any_split(void **state)
@@ -296,7 +341,7 @@ static void icrc_v4__public_vector_uc_send(void **state)
 	assert_int_equal(0xcf1710, 13571856);
 	berth_icrc_begin_v4(&begun, inet_addr("192.168.0.7"), inet_addr("192.168.0.7"), 1144,
 			    htons(0x4000), 44, htons(49152), htons(4791));
-	crc = berth_icrc_bth(&begun, 0, th);
+	crc = berth_icrc_bth(&begun, 0, (const struct berth_bth *)th);
 	final = berth_icrc_final(berth_icrc_payload(crc, th + 12, 20));
 	assert_memory_equal(&final, want, 4);
 }
@@ -326,6 +371,7 @@ int main(void)
 		cmocka_unit_test(icrc_v4__matches_bit_by_bit),
 		cmocka_unit_test(icrc_v6__matches_bit_by_bit),
 		cmocka_unit_test(icrc_bth__each_packet_of_many),
+		cmocka_unit_test(icrc_bth__run_of_packets),
 		cmocka_unit_test(icrc_payload__any_split),
 		cmocka_unit_test(icrc_payload__nothing_changes_nothing),
 		cmocka_unit_test(icrc__what_a_router_changes_does_not_count),

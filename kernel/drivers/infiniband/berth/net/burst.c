@@ -163,7 +163,7 @@ static void write_icrc(struct berth_burst *b, u16 id)
 		if (len != begun)
 			berth_path_icrc(b->path, &icrc, id, len);
 		begun = len;
-		crc = berth_icrc_bth(&icrc, i, p);
+		crc = berth_icrc_bth(&icrc, i, (const struct berth_bth *)p);
 		crc = berth_icrc_payload(crc, p + sizeof(struct berth_bth),
 					 covered - sizeof(struct berth_bth));
 		end = berth_icrc_final(crc);

@@ -60,24 +60,33 @@ static_assert(sizeof(struct masked_v6) == 40 + 4);
 static_assert(sizeof(struct masked_bth) == 4 + 12);
 
 /*
- * What a bit of the identification, from the lowest on, makes of the sum when the 18 bytes between it
- * and the end of struct masked_v4 have been counted. A CRC is linear: it is the sum of its bits.
+ * What a bit of the identification, and of a BTH's last word, from the lowest on, makes of the sum behind the BTH. A CRC
+ * is linear: packets that differ in such bits have sums that differ by these.
  */
 static const u32 id_bit[16] = {
-	0xd7e28058, 0x74b406f1, 0xe9680de2, 0x09a11d85,
-	0x13423b0a, 0x26847614, 0x4d08ec28, 0x9a11d850,
-	0x65673b46, 0xcace768c, 0x4eedeb59, 0x9ddbd6b2,
-	0xe0c6ab25, 0x1afc500b, 0x35f8a016, 0x6bf1402c,
+	0xcf9e17c8, 0x444d29d1, 0x889a53a2, 0xca45a105,
+	0x4ffa444b, 0x9ff48896, 0xe498176d, 0x1241289b,
+	0x9570d495, 0xf190af6b, 0x38505897, 0x70a0b12e,
+	0xe141625c, 0x19f3c2f9, 0x33e785f2, 0x67cf0be4,
 };
 
-static u32 id_differs(u16 bits)
+static const u32 psn_bit[32] = {
+	0x77073096, 0xee0e612c, 0x076dc419, 0x0edb8832,
+	0x1db71064, 0x3b6e20c8, 0x76dc4190, 0xedb88320,
+	0x191b3141, 0x32366282, 0x646cc504, 0xc8d98a08,
+	0x4ac21251, 0x958424a2, 0xf0794f05, 0x3b83984b,
+	0x01c26a37, 0x0384d46e, 0x0709a8dc, 0x0e1351b8,
+	0x1c26a370, 0x384d46e0, 0x709a8dc0, 0xe1351b80,
+	0xb8bc6765, 0xaa09c88b, 0x8f629757, 0xc5b428ef,
+	0x5019579f, 0xa032af3e, 0x9b14583d, 0xed59b63b,
+};
+
+static u32 sum_of(const u32 *of_bit, u32 bits)
 {
-	const u32 *of_bit = id_bit;
 	u32 sum = 0;
 
-	for (; bits; bits >>= 1, of_bit++)
-		if (bits & 1)
-			sum ^= *of_bit;
+	for (; bits; bits &= bits - 1)
+		sum ^= of_bit[__builtin_ctz(bits)];
 	return sum;
 }
 
@@ -149,23 +158,39 @@ void berth_icrc_begin_v6(struct berth_icrc *icrc, const struct in6_addr *saddr,
 	};
 }
 
+/* Sums the headers of the first packet up to its BTH, as one whose BTH is this. */
+static void begin_bth(struct berth_icrc *icrc, const struct berth_bth *bth)
+{
+	struct masked_bth m = {
+		.udp_len = icrc->udp_len,
+		.udp_check = cpu_to_be16(0xffff),
+		.bth = *bth,
+	};
+
+	m.bth.qpn |= cpu_to_be32(BERTH_BTH_RESV8A);
+	icrc->sum = berth_crc_update(icrc->state, &m, sizeof(m));
+	icrc->sum_id = icrc->id;
+	icrc->bth = *bth;
+	icrc->summed = true;
+}
+
 /**
  * berth_icrc_bth - the ICRC of one of the packets up to its BTH
  * @icrc: what they begin with
  * @index: number of the packet, from 0
- * @bth: its BTH, as on the wire, any alignment
+ * @bth: its BTH, as on the wire
  *
  * Context: Any.
  * Return: the running state, for berth_icrc_payload().
  */
-u32 berth_icrc_bth(const struct berth_icrc *icrc, u32 index, const void *bth)
+u32 berth_icrc_bth(struct berth_icrc *icrc, u32 index, const struct berth_bth *bth)
 {
 	u16 id = icrc->id + index * icrc->id_step;
-	struct masked_bth m;
 
-	m.udp_len = icrc->udp_len;
-	m.udp_check = cpu_to_be16(0xffff);
-	memcpy(&m.bth, bth, sizeof(m.bth));
-	m.bth.qpn |= cpu_to_be32(BERTH_BTH_RESV8A);
-	return berth_crc_update(icrc->state ^ id_differs(id ^ icrc->id), &m, sizeof(m));
+	if (!icrc->summed || memcmp(bth, &icrc->bth, offsetof(struct berth_bth, psn)))
+		begin_bth(icrc, bth);
+	icrc->sum ^= sum_of(id_bit, id ^ icrc->sum_id) ^ sum_of(psn_bit, be32_to_cpu(bth->psn ^ icrc->bth.psn));
+	icrc->sum_id = id;
+	icrc->bth.psn = bth->psn;
+	return icrc->sum;
 }

@@ -6,11 +6,12 @@
  *
  * Packets of a super-packet that are as long as each other have the same headers
  * but for IPv4's identification: berth_icrc_begin_v4/v6() sums what they share
- * once, berth_icrc_bth() goes on with what each has of its own, up to its BTH.
+ * once, berth_icrc_bth() what each has of its own, up to its BTH: of packets whose BTHs
+ * differ in the last word only, what differs.
  * The sum is carried on with berth_icrc_payload() over extended headers, payload
  * and padding in as many pieces as they come, and turned into the four trailing
  * bytes of the packet by berth_icrc_final().
- * Pure code, any context; the state is one u32 owned by the caller.
+ * Pure code, any context; the state is the caller's.
  */
 #ifndef BERTH_WIRE_ICRC_H
 #define BERTH_WIRE_ICRC_H
@@ -18,6 +19,7 @@
 #include <linux/types.h>
 #include <linux/in6.h>
 #include <asm/byteorder.h>
+#include "bth.h"
 #include "crc.h"
 
 /* CRC state after the eight bytes of ones that stand for a local route header. */
@@ -29,19 +31,27 @@
  * @udp_len: UDP length on the wire
  * @id: IPv4 identification of the first; 0 over IPv6
  * @id_step: by how much the next one's differs
+ * @sum_id: identification of the packet that was summed last
+ * @summed: one was
+ * @sum: its sum up to its BTH
+ * @bth: its BTH
  */
 struct berth_icrc {
 	u32 state;
 	__be16 udp_len;
 	u16 id;
 	u16 id_step;
+	u16 sum_id;
+	bool summed;
+	u32 sum;
+	struct berth_bth bth;
 };
 
 void berth_icrc_begin_v4(struct berth_icrc *icrc, __be32 saddr, __be32 daddr, u16 id,
 			 __be16 frag_off, u16 udp_len, __be16 sport, __be16 dport);
 void berth_icrc_begin_v6(struct berth_icrc *icrc, const struct in6_addr *saddr,
 			 const struct in6_addr *daddr, u16 udp_len, __be16 sport, __be16 dport);
-u32 berth_icrc_bth(const struct berth_icrc *icrc, u32 index, const void *bth);
+u32 berth_icrc_bth(struct berth_icrc *icrc, u32 index, const struct berth_bth *bth);
 
 /**
  * berth_icrc_payload - carry an ICRC on over what follows the BTH
