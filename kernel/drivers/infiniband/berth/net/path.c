@@ -112,6 +112,7 @@ static int init(struct berth_path *path, struct berth_dev *dev, const struct rdm
 	}
 	path->tos = grh->traffic_class;
 	path->ttl = grh->hop_limit ?: DEFAULT_HOP_LIMIT;
+	path->next_id = get_random_u16();
 	path->flow_label = grh->flow_label & IB_GRH_FLOWLABEL_MASK;
 	return 0;
 }
@@ -272,7 +273,7 @@ struct sk_buff *berth_path_skb(struct berth_path *path, unsigned int linear)
 	return skb;
 }
 
-static u16 push_ipv4(const struct berth_path *path, struct sk_buff *skb, unsigned int segs)
+static u16 push_ipv4(struct berth_path *path, struct sk_buff *skb, unsigned int segs)
 {
 	struct iphdr *iph = __skb_push(skb, sizeof(*iph));
 
@@ -288,8 +289,12 @@ static u16 push_ipv4(const struct berth_path *path, struct sk_buff *skb, unsigne
 		.saddr = path->saddr.v4,
 		.daddr = path->daddr.v4,
 	};
-	/* Length and checksum are ip_local_out()'s. An identification even with DF: the ICRC covers it. */
-	__ip_select_ident(path->net, iph, segs);
+	/*
+	 * Length and checksum are ip_local_out()'s. Where no router may cut a packet up no two need different
+	 * identifications (RFC 6864), so it is counted on here, as TCP's sockets do; the ICRC covers it.
+	 */
+	iph->id = htons(READ_ONCE(path->next_id));
+	WRITE_ONCE(path->next_id, path->next_id + segs);
 	return ntohs(iph->id);
 }
 

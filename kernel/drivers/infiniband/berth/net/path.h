@@ -36,6 +36,7 @@ struct berth_path {
 	__be16 sport;
 	u8 tos;
 	u8 ttl;
+	u16 next_id;			/* IPv4 identification of the next packet; either side of a QP counts it on */
 	u32 flow_label;
 	struct dst_entry __rcu *dst;	/* checked before use, looked up again when obsolete */
 	u32 dst_cookie;			/* a wrong one only causes a lookup */
