@@ -40,6 +40,8 @@ struct berth_send_wqe;
  * @reset_responder: expect a PSN (rq.lock held)
  * @accepts: with @request, of a service that has packets: whether a packet comes from where the QP takes it from (sq.lock or rq.lock held)
  * @request: handle a request packet (rq.lock held)
+ * @middle: the same for one that is like the last one that @request took in all but PSN and ack request, its payload in
+ *	one piece; returns false if it is for @request all the same; NULL
  * @response: handle a response packet (sq.lock held); NULL: there are none
  * @answer: send what the requests that were handled call for (rq.lock held); returns whether
  *	@answer_more has to be called after the lock was dropped; NULL: nothing is answered
@@ -67,6 +69,7 @@ struct berth_transport {
 			const struct berth_rx *rx);
 	void (*request)(struct berth_qp *qp, const struct berth_packet *pkt,
 			struct berth_cursor *payload, const struct berth_rx *rx);
+	bool (*middle)(struct berth_qp *qp, const struct berth_packet *pkt, const u8 *payload);
 	void (*response)(struct berth_qp *qp, const struct berth_packet *pkt,
 			 struct berth_cursor *payload);
 	bool (*answer)(struct berth_qp *qp);

@@ -324,16 +324,8 @@ void berth_landing_ahead(struct berth_segs segs, u32 offset)
 					      BERTH_PAGING_WRITE, false);
 }
 
-/**
- * berth_landing_gather - copy from segments into a kernel buffer
- * @dst: buffer of @length bytes
- * @src: segments
- * @offset: where to begin in the list
- * @length: bytes; the list must hold them
- *
- * Context: RCU read side. Return: 0, -EAGAIN, -EKEYREVOKED; -ERANGE: the list is too short.
- */
-int berth_landing_gather(void *dst, struct berth_segs src, u32 offset, u32 length)
+/* berth_landing_gather() from what is in pieces, or is not there. */
+static noinline int gather_list(void *dst, struct berth_segs src, u32 offset, u32 length)
 {
 	struct place p = place_at(src, offset);
 	int ret;
@@ -352,6 +344,31 @@ int berth_landing_gather(void *dst, struct berth_segs src, u32 offset, u32 lengt
 		length -= n;
 	}
 	return 0;
+}
+
+/* Bytes of the first segment from a place in its list on, where it has a window; 0: none. */
+static u32 first_left(const struct berth_segs *segs, u32 offset)
+{
+	if (unlikely(!segs->count || !segs->seg->window || offset >= segs->seg->length))
+		return 0;
+	return segs->seg->length - offset;
+}
+
+/**
+ * berth_landing_gather - copy from segments into a kernel buffer
+ * @dst: buffer of @length bytes
+ * @src: segments
+ * @offset: where to begin in the list
+ * @length: bytes; the list must hold them
+ *
+ * Context: RCU read side. Return: 0, -EAGAIN, -EKEYREVOKED; -ERANGE: the list is too short.
+ */
+int berth_landing_gather(void *dst, struct berth_segs src, u32 offset, u32 length)
+{
+	if (likely(length <= first_left(&src, offset)) &&
+	    likely(!berth_window_read(src.seg->window, src.seg->offset + offset, dst, length)))
+		return 0;
+	return gather_list(dst, src, offset, length);
 }
 
 /**
@@ -373,18 +390,9 @@ u32 berth_landing_bvec(struct berth_segs src, u32 offset, u32 len, struct bio_ve
 	return berth_window_bvec(p.seg->window, p.seg->offset + p.offset, min(len, place_left(&p)), vec, room);
 }
 
-/**
- * berth_landing_scatter - copy from a kernel buffer into segments
- * @dev: for counters
- * @dst: segments
- * @offset: where to begin in the list
- * @src: buffer of @length bytes
- * @length: bytes; the list must hold them
- *
- * Context: RCU read side. Return: 0, -EAGAIN, -EKEYREVOKED; -ERANGE: the list is too short.
- */
-int berth_landing_scatter(struct berth_dev *dev, struct berth_segs dst, u32 offset,
-			  const void *src, u32 length)
+/* berth_landing_scatter() to what is in pieces, or is not there. */
+static noinline int scatter_list(struct berth_dev *dev, struct berth_segs dst, u32 offset,
+				 const void *src, u32 length)
 {
 	struct place p = place_at(dst, offset);
 	int ret;
@@ -404,6 +412,27 @@ int berth_landing_scatter(struct berth_dev *dev, struct berth_segs dst, u32 offs
 		length -= n;
 	}
 	return 0;
+}
+
+/**
+ * berth_landing_scatter - copy from a kernel buffer into segments
+ * @dev: for counters
+ * @dst: segments
+ * @offset: where to begin in the list
+ * @src: buffer of @length bytes
+ * @length: bytes; the list must hold them
+ *
+ * Context: RCU read side. Return: 0, -EAGAIN, -EKEYREVOKED; -ERANGE: the list is too short.
+ */
+int berth_landing_scatter(struct berth_dev *dev, struct berth_segs dst, u32 offset,
+			  const void *src, u32 length)
+{
+	if (likely(length <= first_left(&dst, offset)) &&
+	    likely(!berth_window_write(dst.seg->window, dst.seg->offset + offset, src, length))) {
+		count_landed(dev, dst.seg, length);
+		return 0;
+	}
+	return scatter_list(dev, dst, offset, src, length);
 }
 
 /**
@@ -445,24 +474,13 @@ int berth_landing_store64(struct berth_dev *dev, struct berth_segs word, u64 val
 	return ret == -EAGAIN ? place_missed(&p, true) : ret;
 }
 
-/**
- * berth_landing_from_skb - copy payload of a packet into segments
- * @dev: for counters
- * @dst: segments
- * @offset: where to begin in the list
- * @src: cursor at the payload; stands behind it afterwards
- * @length: bytes; the list must hold them
- *
- * Context: RCU read side. Return: 0, -EAGAIN, -EKEYREVOKED, -ERANGE; -EFAULT: the packet's bytes
- * cannot be read.
- */
-int berth_landing_from_skb(struct berth_dev *dev, struct berth_segs dst, u32 offset,
-			   struct berth_cursor *src, u32 length)
+/* berth_landing_from_skb() of what is in pieces, or to what is, or is not there. */
+static noinline int from_skb_list(struct berth_dev *dev, struct berth_segs dst, u32 offset,
+				  struct berth_cursor *src, u32 length)
 {
 	struct place p = place_at(dst, offset);
 	int ret;
 
-	trace_berth_landing(dev, length, false);
 	while (length) {
 		const void *bytes;
 		u32 n;
@@ -484,6 +502,33 @@ int berth_landing_from_skb(struct berth_dev *dev, struct berth_segs dst, u32 off
 		length -= n;
 	}
 	return 0;
+}
+
+/**
+ * berth_landing_from_skb - copy payload of a packet into segments
+ * @dev: for counters
+ * @dst: segments
+ * @offset: where to begin in the list
+ * @src: cursor at the payload; stands behind it afterwards
+ * @length: bytes; the list must hold them
+ *
+ * Context: RCU read side. Return: 0, -EAGAIN, -EKEYREVOKED, -ERANGE; -EFAULT: the packet's bytes
+ * cannot be read.
+ */
+int berth_landing_from_skb(struct berth_dev *dev, struct berth_segs dst, u32 offset,
+			   struct berth_cursor *src, u32 length)
+{
+	const void *bytes;
+	u32 n;
+
+	trace_berth_landing(dev, length, false);
+	bytes = berth_cursor_span(src, &n);
+	if (likely(bytes && length <= n && length <= first_left(&dst, offset)) &&
+	    likely(!berth_window_write(dst.seg->window, dst.seg->offset + offset, bytes, length))) {
+		count_landed(dev, dst.seg, length);
+		return berth_cursor_skip(src, length);
+	}
+	return from_skb_list(dev, dst, offset, src, length);
 }
 
 /* berth_landing_copy() of what is in pieces, or is not there. */

@@ -185,8 +185,6 @@ static void deliver(struct hold *hold, const struct berth_rx *rx, const struct b
 	const struct berth_transport *transport = hold->qp->transport;
 	struct berth_cursor c = *at;
 
-	berth_count(hold->qp->dev, BERTH_CNT_RX_PACKETS);
-	trace_berth_rx(hold->qp, &hold->pkt);
 	berth_cursor_skip(&c, hold->pkt.hdr_len);
 	if (hold->side == SIDE_RESPONDER)
 		transport->request(hold->qp, &hold->pkt, &c, rx);
@@ -194,19 +192,45 @@ static void deliver(struct hold *hold, const struct berth_rx *rx, const struct b
 		transport->response(hold->qp, &hold->pkt, &c);
 }
 
-/*
- * Is the segment like the one before it, which the QP took, in all but PSN and ack request? Then whatever else is
- * asked of a packet would be answered the same.
- */
-static bool alike(const struct hold *hold, const struct berth_bth *bth, u32 len)
+static void count_packet(const struct hold *hold)
 {
-	return len == hold->last_len &&
-	       !memcmp(bth, &hold->last_bth, offsetof(struct berth_bth, psn));
+	berth_count(hold->qp->dev, BERTH_CNT_RX_PACKETS);
+	trace_berth_rx(hold->qp, &hold->pkt);
 }
 
-/* One segment. The cursor stands at its BTH and is not moved. */
-static void segment(struct hold *hold, const struct berth_rx *rx, const struct berth_cursor *at,
-		    u32 index, u32 len)
+/*
+ * A segment that is like the one before it, which the QP took, in all but PSN and ack request: whatever else is asked of
+ * a packet would be answered the same. False: it is not.
+ */
+static bool alike(struct hold *hold, const struct berth_rx *rx, const struct berth_cursor *at,
+		  u32 index, u32 len)
+{
+	const struct berth_transport *transport;
+	struct berth_packet *pkt = &hold->pkt;
+	const u8 *bytes = segment_bytes(at, len);
+	struct berth_bth bth;
+
+	if (len != hold->last_len || !bytes)
+		return false;
+	memcpy(&bth, bytes, sizeof(bth));
+	if (memcmp(&bth, &hold->last_bth, offsetof(struct berth_bth, psn)))
+		return false;
+	if (!icrc_ok(hold, rx, at, index, &bth, len)) {
+		berth_count(hold->qp->dev, BERTH_CNT_RX_BAD_ICRC);
+		return true;
+	}
+	berth_packet_next(pkt, &bth);
+	count_packet(hold);
+	transport = hold->qp->transport;
+	if (hold->side != SIDE_RESPONDER || !transport->middle ||
+	    !transport->middle(hold->qp, pkt, bytes + sizeof(bth)))
+		deliver(hold, rx, at);
+	return true;
+}
+
+/* Any other segment. The cursor stands at its BTH and is not moved. */
+static noinline void segment(struct hold *hold, const struct berth_rx *rx, const struct berth_cursor *at,
+			     u32 index, u32 len)
 {
 	struct berth_packet *pkt = &hold->pkt;
 	u8 hdr[BERTH_HDR_MAX] __aligned(8);
@@ -214,16 +238,9 @@ static void segment(struct hold *hold, const struct berth_rx *rx, const struct b
 	const struct berth_transport *transport;
 	bool request;
 
+	hold->last_len = 0;
 	if (copy_headers(at, hdr, len))
 		goto malformed;
-	if (alike(hold, bth, len)) {
-		if (!icrc_ok(hold, rx, at, index, bth, len))
-			goto spoilt;
-		berth_packet_next(pkt, bth);
-		deliver(hold, rx, at);
-		return;
-	}
-	hold->last_len = 0;
 	if (berth_packet_parse(pkt, hdr, sizeof(hdr), len))
 		goto malformed;
 	if (unlikely(pkt->qpn == BERTH_MCAST_QPN)) {
@@ -247,6 +264,7 @@ static void segment(struct hold *hold, const struct berth_rx *rx, const struct b
 		hold->last_len = len;
 		hold->last_bth = *bth;
 	}
+	count_packet(hold);
 	deliver(hold, rx, at);
 	return;
 
@@ -283,7 +301,8 @@ void berth_rx(struct sk_buff *skb, const struct berth_rx *rx)
 	for (i = 0; left; i++) {
 		u32 len = min(left, rx->seg_len);
 
-		segment(&hold, rx, &c, i, len);
+		if (!alike(&hold, rx, &c, i, len))
+			segment(&hold, rx, &c, i, len);
 		if (berth_cursor_skip(&c, len))
 			break;
 		left -= len;

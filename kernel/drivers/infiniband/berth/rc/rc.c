@@ -88,6 +88,7 @@ const struct berth_transport berth_rc_transport = {
 	.reset_responder = berth_rsp_reset,
 	.accepts = berth_connected_accepts,
 	.request = request,
+	.middle = berth_rsp_middle,
 	.response = berth_ack_packet,
 	.answer = answer,
 	.answer_more = answer_more,

@@ -10,6 +10,7 @@
  */
 #include "../obj/qp_state.h"
 #include "../stats.h"
+#include "../trace.h"
 #include "../wire/bth.h"
 #include "../wire/packet.h"
 #include "../net/burst.h"
@@ -291,6 +292,34 @@ void berth_rsp_packet(struct berth_qp *qp, const struct berth_packet *pkt,
 	if (result == BERTH_RSP_OK)
 		rq->epsn = berth_psn_add(rq->epsn, psns_of(qp, pkt));
 	settle_result(qp, pkt, result);
+}
+
+/**
+ * berth_rsp_middle - handle the next packet of a WRITE that is neither its first nor its last
+ * @qp: queue pair, rq.lock held
+ * @pkt: like one that was handled since the lock was taken, but for PSN and ack request
+ * @payload: its payload
+ *
+ * Return: false: it is another one, or does not fare well: it is for berth_rsp_packet(). Bytes may have landed.
+ */
+bool berth_rsp_middle(struct berth_qp *qp, const struct berth_packet *pkt, const u8 *payload)
+{
+	struct berth_rq *rq = &qp->rq;
+
+	lockdep_assert_held(&rq->lock);
+	if (!rq->write_held || !rq->in_message || pkt->opcode != BERTH_RC_WRITE_MIDDLE || pkt->psn != rq->epsn ||
+	    pkt->payload_len != qp->mtu || qp->mtu >= rq->dma_len - rq->received ||
+	    !berth_qp_responds(qp) || READ_ONCE(qp->failed) || rq->fail ||
+	    berth_landing_scatter(qp->dev, (struct berth_segs){ rq->seg, 1 }, rq->received, payload, qp->mtu))
+		return false;
+	trace_berth_landing(qp->dev, qp->mtu, false);
+	berth_count_add(qp->dev, BERTH_CNT_RX_BYTES, qp->mtu);
+	rq->received += qp->mtu;
+	rq->epsn = berth_psn_add(rq->epsn, 1);
+	rq->seq_nak_sent = false;
+	if (pkt->flags & BERTH_PKT_ACKREQ)
+		rq->ack_due = true;
+	return true;
 }
 
 /**

@@ -17,6 +17,7 @@ enum berth_rsp_result berth_rsp_request(struct berth_qp *qp, const struct berth_
 					struct berth_cursor *payload);
 void berth_rsp_packet(struct berth_qp *qp, const struct berth_packet *pkt,
 		      struct berth_cursor *payload);
+bool berth_rsp_middle(struct berth_qp *qp, const struct berth_packet *pkt, const u8 *payload);
 void berth_rsp_answer(struct berth_qp *qp);
 
 /* read.c: answering READs and atomics, in softirq up to a budget, then in a worker */

@@ -152,16 +152,6 @@ static bool is_middle(const struct plan *p)
 	return p->offset && !p->last && !p->fetch;
 }
 
-/* Turns the plan of a MIDDLE into that of the next packet, if that is one, too; moves the place behind it. */
-static bool next_middle(const struct berth_qp *qp, struct plan *p, struct place *at)
-{
-	if (!is_middle(p) || p->wqe->length - at->offset <= qp->mtu)
-		return false;
-	p->offset = at->offset;
-	at->offset += qp->mtu;
-	return true;
-}
-
 /* May the packet at a place be sent now? Takes WQEs from the ring and starts them. */
 static bool may_send(struct berth_qp *qp, const struct place *at, u32 reads)
 {
@@ -187,13 +177,18 @@ static bool may_send(struct berth_qp *qp, const struct place *at, u32 reads)
 	return ahead < (s32)sq->flight;
 }
 
-/* How many MIDDLEs follow the one before a place and fit the flight. */
-static u32 more_middles(const struct berth_qp *qp, const struct plan *p, const struct place *at)
+/* How many MIDDLEs follow one. */
+static u32 more_middles(const struct berth_qp *qp, const struct plan *p)
 {
-	s32 ahead = berth_psn_cmp(berth_req_psn(qp, p->wqe, at->offset), qp->sq.una);
-	u32 left = (p->wqe->length - at->offset - 1) / qp->mtu;
+	return (p->wqe->length - p->offset - qp->mtu - 1) / qp->mtu;
+}
 
-	return ahead < (s32)qp->sq.flight ? min(left, qp->sq.flight - ahead) : 0;
+/* How many of them fit the flight. */
+static u32 flying_middles(const struct berth_qp *qp, const struct plan *p)
+{
+	s32 ahead = berth_psn_cmp(berth_req_psn(qp, p->wqe, p->offset + qp->mtu), qp->sq.una);
+
+	return ahead < (s32)qp->sq.flight ? min(more_middles(qp, p), qp->sq.flight - ahead) : 0;
 }
 
 /* How many packets from the current place on may leave as one burst. */
@@ -219,7 +214,7 @@ static u32 plan_burst(struct berth_qp *qp, u32 *seg_len, u32 *last_len)
 		if (p.wire_len < *seg_len)
 			break;
 		if (is_middle(&p)) {
-			u32 more = min(more_middles(qp, &p, &at), limit - n);
+			u32 more = min(flying_middles(qp, &p), limit - n);
 
 			at.offset += more * qp->mtu;
 			n += more;
@@ -261,17 +256,12 @@ static struct berth_packet describe(const struct berth_qp *qp, const struct plan
 }
 
 /* Copies payload behind headers. Returns 0, or what stands against its memory. */
-static int fill_payload(struct berth_qp *qp, const struct plan *p, struct berth_segs segs, u8 *at)
+static int fill_payload(struct berth_qp *qp, struct berth_swqe *wqe, struct berth_segs segs,
+			u32 offset, u32 n, u8 *at)
 {
-	int ret;
+	int ret = berth_landing_gather(at, segs, offset, n);
 
-	ret = berth_landing_gather(at, segs, p->offset, p->payload);
-	if (ret == -EAGAIN)
-		berth_req_wait_moving(qp);
-	else if (ret)
-		p->wqe->status = IB_WC_LOC_PROT_ERR;
-	memset(at + p->payload, 0, berth_pad_len(p->payload));
-	return ret;
+	return ret ? berth_req_source_error(qp, wqe, ret) : 0;
 }
 
 /* Writes one packet, and says in which segments its message lies. Returns as fill_payload(). */
@@ -292,18 +282,10 @@ static int fill(struct berth_qp *qp, const struct plan *p, struct berth_segs *se
 	if (lands)
 		return berth_req_prepare(qp, p->wqe, *segs, p->offset,
 					 min(pkt.dma_len, qp->mtu), true);
-	return p->payload ? fill_payload(qp, p, *segs, at + hdr) : 0;
-}
-
-/* Writes a MIDDLE that follows the one at @last: the same header but for the PSN, from the same segments. */
-static int fill_middle(struct berth_qp *qp, const struct plan *p, struct berth_segs segs,
-		       const u8 *last, u8 *at)
-{
-	struct berth_bth *bth = (struct berth_bth *)at;
-
-	memcpy(bth, last, sizeof(*bth));
-	bth->psn = cpu_to_be32(berth_req_psn(qp, p->wqe, p->offset));
-	return fill_payload(qp, p, segs, at + sizeof(*bth));
+	if (!p->payload)
+		return 0;
+	memset(at + hdr + p->payload, 0, berth_pad_len(p->payload));
+	return fill_payload(qp, p->wqe, *segs, p->offset, p->payload, at + hdr);
 }
 
 /* A packet is in the burst: the requester stands behind it. */
@@ -321,6 +303,44 @@ static void account(struct berth_qp *qp, const struct plan *p, const struct plac
 	sq->next = next->counter;
 	sq->offset = next->offset;
 	sq->cpu = smp_processor_id();
+}
+
+/* So are MIDDLEs that follow it. */
+static void account_middles(struct berth_qp *qp, u32 n, u32 behind)
+{
+	struct berth_sq *sq = &qp->sq;
+	s32 fresh = berth_psn_cmp(behind, sq->sent);
+
+	if (fresh > 0) {
+		sq->sent = behind;
+		berth_count_add(qp->dev, BERTH_CNT_TX_BYTES, (u64)min_t(u32, fresh, n) * qp->mtu);
+	}
+	sq->offset += n * qp->mtu;
+}
+
+/*
+ * Writes MIDDLEs behind the one that is packet @at of a burst: the same header but for the PSN, from the same segments.
+ * Moves the plan on to the last one. Returns how many: less than @n where memory cannot be used.
+ */
+static u32 fill_middles(struct berth_qp *qp, struct plan *p, struct berth_segs segs,
+			const struct berth_burst *b, u32 at, u32 n)
+{
+	const struct berth_bth like = *(const struct berth_bth *)berth_burst_packet(b, at);
+	u32 psn = be32_to_cpu(like.psn), i;
+
+	for (i = 0; i < n; i++) {
+		u8 *to = berth_burst_packet(b, at + 1 + i);
+		struct berth_bth *bth = (struct berth_bth *)to;
+
+		*bth = like;
+		psn = berth_psn_add(psn, 1);
+		bth->psn = cpu_to_be32(psn);
+		if (fill_payload(qp, p->wqe, segs, p->offset + qp->mtu, qp->mtu, to + sizeof(*bth)))
+			break;
+		p->offset += qp->mtu;
+	}
+	account_middles(qp, i, berth_psn_add(psn, i == n));
+	return i;
 }
 
 /*
@@ -362,7 +382,7 @@ int berth_send_step(struct berth_qp *qp)
 {
 	struct berth_sq *sq = &qp->sq;
 	bool idle = sq->una == sq->sent;
-	u32 i, n, bytes = 0, seg_len, last_len;
+	u32 i, n, seg_len, last_len;
 	struct plan p = {};
 	struct berth_segs segs = {};
 	struct berth_burst b;
@@ -373,22 +393,22 @@ int berth_send_step(struct berth_qp *qp)
 	if (!n)
 		return 0;
 	lost = berth_burst_begin(&b, qp, n, seg_len, last_len);
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n;) {
 		struct place at = { sq->next, sq->offset };
-		bool follows = next_middle(qp, &p, &at);
-		u8 *to = lost ? NULL : berth_burst_packet(&b, i);
-		int ret = 0;
+		u32 more, filled;
 
-		if (!follows)
-			p = plan_packet(qp, &at);
-		if (follows && !lost)
-			ret = fill_middle(qp, &p, segs, berth_burst_packet(&b, i - 1), to);
-		else if (!lost)
-			ret = fill(qp, &p, &segs, to);
-		if (ret)
+		p = plan_packet(qp, &at);
+		if (!lost && fill(qp, &p, &segs, berth_burst_packet(&b, i)))
 			break;
 		account(qp, &p, &at);
-		bytes += p.wire_len;
+		i++;
+		if (lost || !is_middle(&p))
+			continue;
+		more = min(more_middles(qp, &p), n - i);
+		filled = fill_middles(qp, &p, segs, &b, i - 1, more);
+		i += filled;
+		if (filled < more)
+			break;
 	}
 	if (!i) {
 		berth_burst_cancel(&b);
@@ -403,5 +423,5 @@ int berth_send_step(struct berth_qp *qp)
 		start_clock(qp, idle);
 	else
 		berth_ack_sent(qp);
-	return bytes + BERTH_WQE_COST;
+	return i * seg_len + BERTH_WQE_COST;
 }

@@ -132,7 +132,7 @@ int berth_packet_parse(struct berth_packet *pkt, const void *hdr, size_t hdr_ava
 	const struct berth_bth *bth = hdr;
 	size_t avail = min(hdr_avail, total_len);
 
-	memset(pkt, 0, sizeof(*pkt));
+	*pkt = (struct berth_packet){};
 	if (avail < sizeof(*bth) || total_len > TOTAL_MAX)
 		return refuse(pkt, BERTH_PACKET_SHORT, -EBADMSG);
 	decode_bth(pkt, bth);
