@@ -346,12 +346,12 @@ static noinline int gather_list(void *dst, struct berth_segs src, u32 offset, u3
 	return 0;
 }
 
-/* Bytes of the first segment from a place in its list on, where it has a window; 0: none. */
-static u32 first_left(const struct berth_segs *segs, u32 offset)
+/* Most accesses are: within the first segment of a list, which has a window. */
+static bool in_first(const struct berth_segs *segs, u32 offset, u32 length)
 {
-	if (unlikely(!segs->count || !segs->seg->window || offset >= segs->seg->length))
-		return 0;
-	return segs->seg->length - offset;
+	const struct berth_seg *seg = segs->seg;
+
+	return segs->count && length && seg->window && offset < seg->length && length <= seg->length - offset;
 }
 
 /**
@@ -365,7 +365,7 @@ static u32 first_left(const struct berth_segs *segs, u32 offset)
  */
 int berth_landing_gather(void *dst, struct berth_segs src, u32 offset, u32 length)
 {
-	if (likely(length <= first_left(&src, offset)) &&
+	if (likely(in_first(&src, offset, length)) &&
 	    likely(!berth_window_read(src.seg->window, src.seg->offset + offset, dst, length)))
 		return 0;
 	return gather_list(dst, src, offset, length);
@@ -427,7 +427,7 @@ static noinline int scatter_list(struct berth_dev *dev, struct berth_segs dst, u
 int berth_landing_scatter(struct berth_dev *dev, struct berth_segs dst, u32 offset,
 			  const void *src, u32 length)
 {
-	if (likely(length <= first_left(&dst, offset)) &&
+	if (likely(in_first(&dst, offset, length)) &&
 	    likely(!berth_window_write(dst.seg->window, dst.seg->offset + offset, src, length))) {
 		count_landed(dev, dst.seg, length);
 		return 0;
@@ -523,7 +523,7 @@ int berth_landing_from_skb(struct berth_dev *dev, struct berth_segs dst, u32 off
 
 	trace_berth_landing(dev, length, false);
 	bytes = berth_cursor_span(src, &n);
-	if (likely(bytes && length <= n && length <= first_left(&dst, offset)) &&
+	if (likely(bytes && length <= n && in_first(&dst, offset, length)) &&
 	    likely(!berth_window_write(dst.seg->window, dst.seg->offset + offset, bytes, length))) {
 		count_landed(dev, dst.seg, length);
 		return berth_cursor_skip(src, length);
