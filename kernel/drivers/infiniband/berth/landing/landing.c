@@ -390,6 +390,17 @@ u32 berth_landing_bvec(struct berth_segs src, u32 offset, u32 len, struct bio_ve
 	return berth_window_bvec(p.seg->window, p.seg->offset + p.offset, min(len, place_left(&p)), vec, room);
 }
 
+/* Writes and counts what such an access brings; false: it is another one, or its memory is not there. */
+static __always_inline bool write_first(struct berth_dev *dev, const struct berth_segs *segs, u32 offset,
+					const void *src, u32 length)
+{
+	if (unlikely(!in_first(segs, offset, length)) ||
+	    unlikely(berth_window_write(segs->seg->window, segs->seg->offset + offset, src, length)))
+		return false;
+	count_landed(dev, segs->seg, length);
+	return true;
+}
+
 /* berth_landing_scatter() to what is in pieces, or is not there. */
 static noinline int scatter_list(struct berth_dev *dev, struct berth_segs dst, u32 offset,
 				 const void *src, u32 length)
@@ -427,11 +438,8 @@ static noinline int scatter_list(struct berth_dev *dev, struct berth_segs dst, u
 int berth_landing_scatter(struct berth_dev *dev, struct berth_segs dst, u32 offset,
 			  const void *src, u32 length)
 {
-	if (likely(in_first(&dst, offset, length)) &&
-	    likely(!berth_window_write(dst.seg->window, dst.seg->offset + offset, src, length))) {
-		count_landed(dev, dst.seg, length);
+	if (likely(write_first(dev, &dst, offset, src, length)))
 		return 0;
-	}
 	return scatter_list(dev, dst, offset, src, length);
 }
 
@@ -523,11 +531,8 @@ int berth_landing_from_skb(struct berth_dev *dev, struct berth_segs dst, u32 off
 
 	trace_berth_landing(dev, length, false);
 	bytes = berth_cursor_span(src, &n);
-	if (likely(bytes && length <= n && in_first(&dst, offset, length)) &&
-	    likely(!berth_window_write(dst.seg->window, dst.seg->offset + offset, bytes, length))) {
-		count_landed(dev, dst.seg, length);
+	if (likely(bytes && length <= n && write_first(dev, &dst, offset, bytes, length)))
 		return berth_cursor_skip(src, length);
-	}
 	return from_skb_list(dev, dst, offset, src, length);
 }
 

@@ -212,6 +212,15 @@ static u8 nak_code(enum berth_rsp_result result)
 	}
 }
 
+/* The packet that was expected has been carried out. */
+static void accepted(struct berth_rq *rq, const struct berth_packet *pkt)
+{
+	rq->seq_nak_sent = false;
+	/* An atomic's answer acknowledges it. */
+	if (pkt->flags & BERTH_PKT_ACKREQ && pkt->op->class != BERTH_CLASS_ATOMIC)
+		rq->ack_due = true;
+}
+
 static void settle_result(struct berth_qp *qp, const struct berth_packet *pkt,
 			  enum berth_rsp_result result)
 {
@@ -219,10 +228,7 @@ static void settle_result(struct berth_qp *qp, const struct berth_packet *pkt,
 
 	switch (result) {
 	case BERTH_RSP_OK:
-		rq->seq_nak_sent = false;
-		/* An atomic's answer acknowledges it. */
-		if (pkt->flags & BERTH_PKT_ACKREQ && pkt->op->class != BERTH_CLASS_ATOMIC)
-			rq->ack_due = true;
+		accepted(rq, pkt);
 		break;
 	case BERTH_RSP_RNR:
 	case BERTH_RSP_MOVING:
@@ -316,9 +322,7 @@ bool berth_rsp_middle(struct berth_qp *qp, const struct berth_packet *pkt, const
 	berth_count_add(qp->dev, BERTH_CNT_RX_BYTES, qp->mtu);
 	rq->received += qp->mtu;
 	rq->epsn = berth_psn_add(rq->epsn, 1);
-	rq->seq_nak_sent = false;
-	if (pkt->flags & BERTH_PKT_ACKREQ)
-		rq->ack_due = true;
+	accepted(rq, pkt);
 	return true;
 }
 
