@@ -65,6 +65,24 @@ breaks() {
 	done
 }
 
+# What the clocks and counts of a requester must not make of slow answers, of answers that come twice, and of memory that
+# is away; and messages that are on their way inside the host when it is no way any more.
+patience() {
+	local before
+	bad_wire delay 10ms
+	run_verbs_as '' bad_wire/ rc_wire --dev bt0 --peer bt1 --filter 'late/*'
+	bad_wire duplicate 100%
+	run_verbs_as '' bad_wire/twice/ rc_errors --dev bt0 --peer bt1 --filter '*/rnr_exceeded/host/wire'
+	good_wire
+	VT_BREAK='tc -n ta qdisc replace dev tva root netem loss 100%' VT_MEND='tc -n ta qdisc del dev tva root' \
+		run_verbs_as '' bad_wire/ rc_wire --dev bt0 --peer bt1 --filter moving
+	before=$(counters tx_bytes)
+	VT_BREAK=$tvb_down VT_MEND=$tvb_up run_verbs_as '' bad_wire/ rc_wire --dev bt0 --filter 'flap/*'
+	before=$(($(counters tx_bytes) - before))
+	((before > 0)) && pass bad_wire/flap/happened || fail bad_wire/flap/happened "no message became packets"
+	wait_for ip -n ta -br link show tva up
+}
+
 # The speed of 64 KiB WRITEs; the best of some, as others use this machine too.
 goodput() {
 	local i
@@ -93,10 +111,12 @@ speed() {
 
 bad_link_up || { fail bad_wire/setup "no link of our own"; exit 1; }
 before=$(census bt0 bt1)
+tvb_down='ip -n tb link set tvb down'
+tvb_up="ip -n tb link set tvb up; ip -n tb neigh replace 10.78.0.1 lladdr $(mac ta tva) dev tvb nud permanent"
 case ${1:-all} in
 all)	all_kinds ;&
-break)	breaks link_down 'ip -n tb link set tvb down' \
-		"ip -n tb link set tvb up; ip -n tb neigh replace 10.78.0.1 lladdr $(mac ta tva) dev tvb nud permanent"
+break)	patience
+	breaks link_down "$tvb_down" "$tvb_up"
 	breaks mtu 'ip -n ta link set tva mtu 1500' 'ip -n ta link set tva mtu 4200'
 	debug_kernel || breaks peer_mtu 'ip -n tb link set tvb mtu 1500' 'ip -n tb link set tvb mtu 4200'
 	breaks address 'ip -n ta addr del 10.78.0.1/24 dev tva' 'ip -n ta addr add 10.78.0.1/24 dev tva'

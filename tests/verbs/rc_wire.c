@@ -7,11 +7,19 @@
  *		was configured, those behind it are flushed, and what had completed is there.
  *  mend		the wire works again before retries run out: nothing but delay is seen.
  *  goodput	64 KiB WRITEs for a while; prints "GOODPUT bytes per second".
+ *  late		the wire is slow, and a receive is posted long after the ack timeout: no reason to give up.
+ *  moving	a lost packet is sent again although the next message waits for its memory, and in vain.
+ *  flap		on one device: the carrier comes and goes in the middle of messages, which go on as packets and back.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <rdma/berth-exporter.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "vtest.h"
 
@@ -180,8 +188,113 @@ static void goodput(const void *arg)
 	vt_buf_fill(w.dst, 0, w.dst->size);
 }
 
+/* Without a retry: the answer that the receiver is not ready is an answer. */
+static void late_receive(const void *arg)
+{
+	struct wire w;
+
+	setup(&w, *(const enum ibv_wr_opcode *)arg, 0, TIMEOUT);
+	CHECK_ERRNO(vt_send(&w.p->a, 1, w.op, vt_sge(w.src, 5, MSG), w.dst, 0, IBV_SEND_SIGNALED), 0, "post_send");
+	vt_poll_none(w.p->a.scq, 1000, "a receiver that is not ready");
+	CHECK_ERRNO(vt_recv(&w.p->b, 2, vt_sge(w.dst, 0, MSG)), 0, "post_recv");
+	vt_expect_wc(&w.p->b, w.p->b.rcq, 2, IBV_WC_SUCCESS, "a late receive", NULL);
+	vt_expect_wc(&w.p->a, w.p->a.scq, 1, IBV_WC_SUCCESS, "a message that waited", NULL);
+	vt_buf_expect_copy(w.dst, 0, MSG, w.src, 5, "a message that waited");
+	vt_buf_fill(w.dst, 0, w.dst->size);
+}
+
+/*
+ * The memory of the second WRITE is moved, which takes 200 ms, and then revoked. The first is lost, and its ack timeout
+ * of about 200 ms ends in that time.
+ */
+static void moving_behind(const void *arg)
+{
+	struct berth_exporter_alloc al = { .offset = BERTH_EXPORTER_ANYWHERE, .length = MSG,
+					   .flags = BERTH_EXPORTER_SLOW };
+	struct berth_exporter_target tg = { };
+	struct ibv_sge sge;
+	struct ibv_mr *mr;
+	struct wire w;
+	int ctl;
+
+	(void)arg;
+	if (!vt_mem_probe(VT_MOVE))
+		vt_skip("no %s on this machine", BERTH_EXPORTER_MOVE_DEV);
+	setup(&w, IBV_WR_RDMA_WRITE, 7, TIMEOUT);
+	ctl = open(BERTH_EXPORTER_MOVE_DEV, O_RDWR | O_CLOEXEC);
+	CHECK(ctl >= 0 && !ioctl(ctl, BERTH_EXPORTER_ALLOC, &al), "%s: %s", BERTH_EXPORTER_MOVE_DEV, strerror(errno));
+	tg.fd = al.fd;
+	mr = ibv_reg_dmabuf_mr(w.da->pd, 0, MSG, 0, al.fd, VT_ACCESS_ALL);
+	CHECK(mr, "ibv_reg_dmabuf_mr: %s", strerror(errno));
+	sge = (struct ibv_sge){ .addr = 0, .length = MSG, .lkey = mr->lkey };
+
+	run("VT_BREAK");
+	post(&w);
+	vt_sleep_ms(100);
+	CHECK(!ioctl(ctl, BERTH_EXPORTER_MOVE, &tg), "MOVE: %s", strerror(errno));
+	CHECK_ERRNO(vt_send(&w.p->a, 9, IBV_WR_RDMA_WRITE, sge, w.dst, place(1), IBV_SEND_SIGNALED), 0, "post_send");
+	vt_sleep_ms(150);
+	CHECK(!ioctl(ctl, BERTH_EXPORTER_REVOKE, &tg), "REVOKE: %s", strerror(errno));
+	run("VT_MEND");
+	vt_expect_wc(&w.p->a, w.p->a.scq, 0, IBV_WC_SUCCESS, "a WRITE that was lost", NULL);
+	vt_buf_expect_copy(w.dst, place(0), MSG, w.src, origin(0), "a WRITE that was lost");
+	vt_expect_wc(&w.p->a, w.p->a.scq, 9, IBV_WC_LOC_PROT_ERR, "a WRITE of revoked memory", NULL);
+	vt_buf_check(w.dst, place(1), MSG, "the target of a WRITE of revoked memory");
+	vt_buf_fill(w.dst, 0, w.dst->size);
+	CHECK_ERRNO(ibv_dereg_mr(mr), 0, "ibv_dereg_mr");
+	close(al.fd);
+	close(ctl);
+}
+
+#define LONG_MSG	(16U << 20)
+
+static void *flap_on(void *arg)
+{
+	volatile bool *stop = arg;
+
+	while (!*stop) {
+		run("VT_BREAK");
+		vt_sleep_ms(20);
+		run("VT_MEND");
+		vt_sleep_ms(20);
+	}
+	return NULL;
+}
+
+/* Long messages between two QPs of one device while its carrier comes and goes. */
+static void flap(const void *arg)
+{
+	const enum ibv_wr_opcode op = *(const enum ibv_wr_opcode *)arg;
+	struct vt_dev *d = vt_open(vt_cfg.dev);
+	struct vt_buf *src = vt_buf_new(d, VT_HOST, LONG_MSG + 4096, VT_ACCESS_ALL);
+	struct vt_buf *dst = vt_buf_new(d, VT_HOST, LONG_MSG + 4096, VT_ACCESS_ALL);
+	struct vt_opts o = VT_OPTS;
+	struct vt_pair *p = vt_pair_new(d, d, &o);
+	volatile bool stop = false;
+	pthread_t thread;
+	uint64_t end;
+
+	CHECK(!pthread_create(&thread, NULL, flap_on, (void *)&stop), "pthread_create");
+	end = vt_now_ms() + 4000;
+	for (uint64_t i = 0; i < 6 || vt_now_ms() < end; i++) {
+		size_t from = (i * 67) % 4096, to = (i * 131) % 4096;
+
+		if (op == IBV_WR_SEND)
+			CHECK_ERRNO(vt_recv(&p->b, i, vt_sge(dst, to, LONG_MSG)), 0, "post_recv");
+		CHECK_ERRNO(vt_send(&p->a, i, op, vt_sge(src, from, LONG_MSG), dst, to, IBV_SEND_SIGNALED), 0, "post_send");
+		vt_expect_wc(&p->a, p->a.scq, i, IBV_WC_SUCCESS, "a message of both ways", NULL);
+		if (op == IBV_WR_SEND)
+			vt_expect_wc(&p->b, p->b.rcq, i, IBV_WC_SUCCESS, "a receive of both ways", NULL);
+		vt_buf_expect_copy(dst, to, LONG_MSG, src, from, "a message of both ways");
+		vt_buf_fill(dst, 0, dst->size);
+	}
+	stop = true;
+	pthread_join(thread, NULL);
+}
+
 static void add_cases(void)
 {
+	static const enum ibv_wr_opcode write_imm = IBV_WR_RDMA_WRITE_WITH_IMM;
 	static const struct {
 		const char *name;
 		enum ibv_wr_opcode op;
@@ -195,7 +308,14 @@ static void add_cases(void)
 		vt_add(name, broken, &ops[i].op, 30);
 		snprintf(name, sizeof(name), "mend/%s", ops[i].name);
 		vt_add(name, mended, &ops[i].op, 30);
+		if (ops[i].op == IBV_WR_RDMA_READ)
+			continue;
+		snprintf(name, sizeof(name), "flap/%s", ops[i].name);
+		vt_add(name, flap, &ops[i].op, 60);
 	}
+	vt_add("late/send", late_receive, &ops[0].op, 30);
+	vt_add("late/write_imm", late_receive, &write_imm, 30);
+	vt_add("moving", moving_behind, NULL, 30);
 	vt_add("goodput", goodput, &ops[1].op, 60);
 }
 

@@ -205,6 +205,7 @@ static void fetched(struct berth_qp *qp, const struct berth_swqe *wqe)
 static void not_landed(struct berth_qp *qp, int err)
 {
 	if (err == -EAGAIN) {
+		berth_req_heard(qp);
 		berth_req_go_back(qp);
 		berth_req_wait_moving(qp);
 		return;

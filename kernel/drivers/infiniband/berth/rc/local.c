@@ -3,7 +3,7 @@
  * The local path. Where the peer of a QP lives in the same network namespace, a step of the
  * requester moves the bytes of its WQE itself: source MR to destination MR, once. What it does at
  * the peer goes through the same code as packets (op/act.c), and both sides' PSNs advance as if packets
- * had been sent, so that a connection may change between this path and the wire at any WQE boundary.
+ * had been sent, so that a connection may change between this path and the wire at any piece.
  *
  * Context: sq.lock of the requester held; takes rq.lock of the peer. Nothing on the wire may be
  * outstanding.
@@ -175,6 +175,7 @@ static enum berth_rsp_result atomic_piece(struct berth_qp *qp, struct berth_qp *
 		return BERTH_RSP_OK;
 	peer->rq.epsn = berth_psn_add(wqe->first_psn, 1);
 	qp->sq.sent = peer->rq.epsn;
+	berth_req_heard(qp);
 	return BERTH_RSP_MOVING;
 }
 
@@ -246,6 +247,21 @@ static enum berth_rsp_result move_piece(struct berth_qp *qp, struct berth_qp *pe
 	return BERTH_RSP_OK;
 }
 
+/* More of the message follows, perhaps in packets. */
+static void under_way(struct berth_rq *rq, const struct piece *p)
+{
+	const struct berth_swqe *wqe = p->wqe;
+
+	if (berth_swqe_fetches(wqe))
+		return;
+	rq->in_message = true;
+	rq->class = berth_swqe_is_write(wqe) ? BERTH_CLASS_WRITE : BERTH_CLASS_SEND;
+	rq->received = p->offset + p->length;
+	rq->rkey = wqe->rkey;
+	rq->va = wqe->remote_addr;
+	rq->dma_len = wqe->length;
+}
+
 /* A piece was moved: both sides stand where packets would have brought them. */
 static void advance(struct berth_qp *qp, struct berth_qp *peer, const struct piece *p)
 {
@@ -268,6 +284,7 @@ static void advance(struct berth_qp *qp, struct berth_qp *peer, const struct pie
 		berth_sq_complete(qp, IB_WC_SUCCESS);
 	} else {
 		sq->offset += p->length;
+		under_way(&peer->rq, p);
 	}
 }
 

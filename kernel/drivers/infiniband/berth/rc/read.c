@@ -47,14 +47,24 @@ static void enqueue(struct berth_rq *rq, const struct berth_packet *pkt, bool ag
 	};
 }
 
-/* Queued READs that were not asked for before: the requester may have no more outstanding. */
-static u32 first_asked(struct berth_rq *rq)
+static void dequeue(struct berth_rq *rq)
 {
-	u32 i, n = 0;
+	rq->read_first = (rq->read_first + 1) % BERTH_MAX_RD_ATOMIC;
+	rq->read_count--;
+}
 
-	for (i = 0; i < rq->read_count; i++)
-		n += !queued(rq, i)->again;
-	return n;
+/*
+ * May one more be outstanding? Of a full queue the requester must have the oldest answer, or it would not ask for more: an
+ * answer that is given once more is dropped.
+ */
+static bool room(struct berth_rq *rq)
+{
+	if (rq->read_count < rq->max_rd_atomic)
+		return true;
+	if (!rq->read_count || !queued(rq, 0)->again)
+		return false;
+	dequeue(rq);
+	return true;
 }
 
 /* A new READ, in order. */
@@ -64,11 +74,8 @@ enum berth_rsp_result berth_read_request(struct berth_qp *qp, const struct berth
 	enum berth_rsp_result result;
 	struct berth_segs segs;
 
-	if (first_asked(rq) >= rq->max_rd_atomic || pkt->dma_len > BERTH_MAX_MSG)
+	if (!room(rq) || pkt->dma_len > BERTH_MAX_MSG)
 		return BERTH_RSP_INVALID;
-	/* Full of answers given before, which the requester need not know: later. */
-	if (rq->read_count >= rq->max_rd_atomic)
-		return BERTH_RSP_MOVING;
 	result = berth_rsp_range(qp, pkt->rkey, pkt->va, pkt->dma_len, IB_ACCESS_REMOTE_READ,
 				 &segs);
 	if (!result)
@@ -113,10 +120,8 @@ enum berth_rsp_result berth_read_atomic(struct berth_qp *qp, const struct berth_
 	struct berth_rq *rq = &qp->rq;
 	enum berth_rsp_result result;
 
-	if (first_asked(rq) >= rq->max_rd_atomic)
+	if (!room(rq))
 		return BERTH_RSP_INVALID;
-	if (rq->read_count >= rq->max_rd_atomic)
-		return BERTH_RSP_MOVING;
 	result = take_atomic(pkt, payload, &atomic);
 	if (result)
 		return result;
@@ -146,12 +151,6 @@ void berth_read_again(struct berth_qp *qp, const struct berth_packet *pkt)
 	} else if (pkt->dma_len <= BERTH_MAX_MSG) {
 		enqueue(rq, pkt, true);
 	}
-}
-
-static void dequeue(struct berth_rq *rq)
-{
-	rq->read_first = (rq->read_first + 1) % BERTH_MAX_RD_ATOMIC;
-	rq->read_count--;
 }
 
 /* The response packet at an offset. */

@@ -60,30 +60,49 @@ void berth_req_heard(struct berth_qp *qp)
 	qp->sq.deadline = jiffies + qp->sq.patience;
 }
 
-/* The responder was not ready for the packet at una. */
+/* How much of the oldest WQE is acknowledged. */
+static u32 acknowledged(const struct berth_qp *qp)
+{
+	const struct berth_sq *sq = &qp->sq;
+	const struct berth_swqe *wqe = berth_sq_slot(sq, sq->tail);
+
+	return sq->tail != sq->head && wqe->psns ? berth_req_done(wqe, sq->una) * qp->mtu : 0;
+}
+
+/* Is all that is outstanding to be sent again after the wait? The peer need not answer before. */
+static bool waits_at_una(const struct berth_qp *qp)
+{
+	const struct berth_sq *sq = &qp->sq;
+
+	return sq->waiting && sq->next == sq->tail && sq->offset == acknowledged(qp);
+}
+
+/*
+ * The responder was not ready for the packet at una. It has answered, so neither the clock of the ack timeout nor its
+ * retries go on. A copy of what began the wait counts for nothing.
+ */
 void berth_req_rnr(struct berth_qp *qp, u8 timer_code)
 {
-	if (!berth_req_rnr_left(qp))
+	struct berth_sq *sq = &qp->sq;
+	u32 usec = berth_rnr_usec(timer_code);
+
+	if (waits_at_una(qp) || !berth_req_rnr_left(qp))
 		return;
 	berth_req_go_back(qp);
-	berth_req_wait(qp, berth_rnr_usec(timer_code));
+	berth_req_wait(qp, usec);
+	sq->retry_left = sq->retry_count;
+	sq->deadline = jiffies + usecs_to_jiffies(usec) + sq->patience;
 }
 
 /* Send again from una on. */
 void berth_req_go_back(struct berth_qp *qp)
 {
 	struct berth_sq *sq = &qp->sq;
-	struct berth_swqe *wqe;
 
 	lockdep_assert_held(&sq->lock);
 	sq->reads = 0;
 	sq->next = sq->tail;
-	sq->offset = 0;
-	if (sq->tail == sq->head)
-		return;
-	wqe = berth_sq_slot(sq, sq->tail);
-	if (wqe->psns)
-		sq->offset = berth_req_done(wqe, sq->una) * qp->mtu;
+	sq->offset = acknowledged(qp);
 }
 
 /*
@@ -245,8 +264,14 @@ void berth_req_timer(struct timer_list *timer)
 		spin_unlock(&sq->lock);
 		return;
 	}
-	if (outstanding(sq) && sq->timeout && !sq->waiting) {
-		if (time_after_eq(jiffies, sq->deadline))
+	if (outstanding(sq) && sq->timeout) {
+		bool overdue = time_after_eq(jiffies, sq->deadline);
+
+		if (overdue && waits_at_una(qp)) {
+			sq->deadline = jiffies + sq->patience;
+			overdue = false;
+		}
+		if (overdue)
 			timed_out(qp);
 		else
 			arm(sq, sq->deadline);
