@@ -171,6 +171,9 @@ static void bad_request(const void *arg)
 	refused(&b, &wr, IBV_WC_LOC_PROT_ERR);
 	sge = vt_sge(b.src, SIZE - 7, 8);
 	refused(&b, &wr, IBV_WC_LOC_PROT_ERR);
+	/* More packets than may be on their way at once, none of which leaves. */
+	sge.length = 2 << 20;
+	refused(&b, &wr, IBV_WC_LOC_PROT_ERR);
 }
 
 /* A receive that names bad memory is our own fault: it completes with the error and the QP fails. */

@@ -116,6 +116,9 @@ void berth_qp_set_state(struct berth_qp *qp, enum ib_qp_state state)
 	case IB_QPS_SQE:
 		qp->sq.waiting = false;
 		berth_sq_flush(qp);
+		/* What had begun has its PSNs, and the rest of it is not sent any more. */
+		qp->sq.una = qp->sq.psn;
+		qp->sq.sent = qp->sq.psn;
 		forget_failure(qp);
 		break;
 	default:
