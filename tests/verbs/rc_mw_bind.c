@@ -210,9 +210,16 @@ static void other_qp(const void *arg)
 	struct vt_pair *other = vt_pair_new(b.da, b.db, &o);
 	struct ibv_mw_bind_info info = info_of(b.dst, RW);
 	uint32_t key = bind(&b.p->b, mw, &info);
+	struct ibv_send_wr inv = { .wr_id = 6, .opcode = IBV_WR_SEND_WITH_INV, .send_flags = IBV_SEND_SIGNALED,
+				   .invalidate_rkey = key };
 
 	try_write(&b, &other->a, b.dst->iova + FIRST, 0, 100, key, IBV_WC_REM_ACCESS_ERR,
 		  "through another QP");
+	/* Nor can it be ended there. */
+	vt_pair_reset(other);
+	CHECK_ERRNO(vt_recv(&other->b, 5, vt_sge(b.dst, 0, 0)), 0, "ibv_post_recv");
+	CHECK_ERRNO(mw_post(&other->a, &inv), 0, "ibv_post_send");
+	vt_expect_wc(&other->a, other->a.scq, 6, IBV_WC_REM_ACCESS_ERR, "SEND with invalidate of another QP's window", NULL);
 	try_write(&b, &b.p->a, b.dst->iova + FIRST, FIRST, 100, key, IBV_WC_SUCCESS,
 		  "through the QP that bound it");
 }

@@ -3,7 +3,7 @@
  * The message engine. dst carries its own pattern before and after each message; whatever the
  * message did not name has to carry it still, whatever it named has to carry the source's pattern.
  *
- * SEND with invalidate names a small memory region that the responder registers for the purpose.
+ * SEND with invalidate names a memory window (type 2) that the responder binds for the purpose.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,8 +24,6 @@ const struct xfer_op_info xfer_ops[X_OPS] = {
 			  .recv = true, .imm = true },
 	[X_READ] = { .name = "read", .wr = IBV_WR_RDMA_READ, .wc = IBV_WC_RDMA_READ },
 };
-
-static uint8_t inv_target[64];
 
 /* Immediate data and invalidated key follow from the wr_id, so that each message has its own. */
 static uint32_t imm_of(const struct xfer *x)
@@ -49,6 +47,45 @@ static int fill_sges(struct ibv_sge *sge, const struct xfer_seg *seg, int n)
 	return n;
 }
 
+static uint8_t window_memory[64];
+
+static int dereg(void *mr)
+{
+	return ibv_dereg_mr(mr);
+}
+
+/* One region of each domain, for all windows. */
+static struct ibv_mr *window_region(struct ibv_pd *pd)
+{
+	static struct ibv_mr *mr;
+
+	if (mr && mr->pd == pd)
+		return mr;
+	mr = ibv_reg_mr(pd, window_memory, sizeof(window_memory), VT_ACCESS_ALL | IBV_ACCESS_MW_BIND);
+	CHECK(mr, "ibv_reg_mr for windows: %s", strerror(errno));
+	vt_defer(dereg, mr, "ibv_dereg_mr of the region for windows");
+	return mr;
+}
+
+static struct ibv_mw *bound_window(struct vt_ep *to)
+{
+	struct ibv_mw *mw = ibv_alloc_mw(to->pd, IBV_MW_TYPE_2);
+	struct ibv_send_wr wr = { .wr_id = 0xb1d, .opcode = IBV_WR_BIND_MW, .send_flags = IBV_SEND_SIGNALED };
+	struct ibv_send_wr *bad;
+
+	CHECK(mw, "ibv_alloc_mw: %s", strerror(errno));
+	wr.bind_mw.mw = mw;
+	wr.bind_mw.rkey = ibv_inc_rkey(mw->rkey);
+	wr.bind_mw.bind_info = (struct ibv_mw_bind_info){
+		.mr = window_region(to->pd), .addr = (uintptr_t)window_memory, .length = sizeof(window_memory),
+		.mw_access_flags = IBV_ACCESS_REMOTE_READ,
+	};
+	CHECK_ERRNO(ibv_post_send(to->qp, &wr, &bad), 0, "ibv_post_send of BIND_MW");
+	vt_expect_wc(to, to->scq, wr.wr_id, IBV_WC_SUCCESS, "BIND_MW", NULL);
+	mw->rkey = wr.bind_mw.rkey;
+	return mw;
+}
+
 void xfer_post_recv(struct vt_ep *to, struct xfer *x)
 {
 	const struct xfer_op_info *op = &xfer_ops[x->op];
@@ -58,10 +95,8 @@ void xfer_post_recv(struct vt_ep *to, struct xfer *x)
 
 	if (!op->recv)
 		return;
-	if (op->inv) {
-		x->inv = ibv_reg_mr(to->pd, inv_target, sizeof(inv_target), VT_ACCESS_ALL);
-		CHECK(x->inv, "ibv_reg_mr of the region to invalidate: %s", strerror(errno));
-	}
+	if (op->inv)
+		x->inv = bound_window(to);
 	/* WRITE with immediate consumes a receive and uses none of its buffers. */
 	wr.num_sge = op->send ? fill_sges(sge, x->dst, x->ndst) : 0;
 	CHECK_ERRNO(ibv_post_recv(to->qp, &wr, &bad), 0, "ibv_post_recv");
@@ -204,7 +239,7 @@ void xfer_restore(struct xfer *x)
 	for (int i = 0; i < x->ndst; i++)
 		vt_buf_fill(x->dst[i].buf, x->dst[i].off, x->dst[i].len);
 	if (x->inv)
-		CHECK_ERRNO(ibv_dereg_mr(x->inv), 0, "ibv_dereg_mr of an invalidated region");
+		CHECK_ERRNO(ibv_dealloc_mw(x->inv), 0, "ibv_dealloc_mw of an invalidated window");
 	x->inv = NULL;
 }
 

@@ -46,7 +46,7 @@ struct xfer {
 	unsigned int flags;	/* IBV_SEND_SIGNALED, _INLINE, _SOLICITED, _FENCE */
 	bool silent;		/* unsignalled: a fence tells that it is done */
 	uint64_t wr_id;
-	struct ibv_mr *inv;	/* made by xfer_post_recv(), for SEND with invalidate */
+	struct ibv_mw *inv;	/* made by xfer_post_recv(), for SEND with invalidate */
 };
 
 /** xfer_len() - Bytes of the message. */

@@ -326,9 +326,9 @@ int berth_mr_dereg(struct ib_mr *ib, struct ib_udata *udata)
  * @rkey: the key.
  * @by_peer: a peer asked for it.
  *
- * Any MR that grants its peers something may be invalidated by them, as on iWARP: the peer gives
- * back what it was given. MRs that are local only may be invalidated by the consumer; those of
- * another domain or with windows, or the direct map, by nobody.
+ * What was registered for good serves many peers, of which none may take it from the others: a peer
+ * gives back only MRs of fast registration that grant it something (and memory windows, see mw.c). The
+ * consumer may end any; those of another domain or with windows, or the direct map, nobody.
  * From here on every access by the key fails, local ones too; the MR waits for deregistration.
  * Accesses that run at this moment in another context may end after it, but for MRs of fast
  * registration.
@@ -342,7 +342,7 @@ int berth_mr_invalidate(struct berth_dev *dev, struct ib_pd *pd, u32 rkey, bool 
 
 	if (!mr || mr->ib.pd != pd || mr->ib.type == IB_MR_TYPE_DMA || atomic_read(&mr->bound))
 		return -EINVAL;
-	if (by_peer && !(READ_ONCE(mr->access) & MR_REMOTE_RIGHTS))
+	if (by_peer && (!mr->fast || !(READ_ONCE(mr->access) & MR_REMOTE_RIGHTS)))
 		return -EINVAL;
 	if (mr->fast)
 		return berth_mr_fast_invalidate(mr, rkey);
