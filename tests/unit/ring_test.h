@@ -17,7 +17,7 @@ unsigned int compat_kmalloc_failures;
 static struct berth_cqe posted_cqes[POSTED_MAX];
 static unsigned int posted_count;
 static unsigned int failures;
-static bool cq_full;
+static bool cq_full, cq_may_lose;
 
 bool berth_cq_post(struct berth_cq *cq, const struct berth_cqe *cqe)
 {
@@ -27,6 +27,12 @@ bool berth_cq_post(struct berth_cq *cq, const struct berth_cqe *cqe)
 	assert_in_range(posted_count, 0, POSTED_MAX - 1);
 	posted_cqes[posted_count++] = *cqe;
 	return true;
+}
+
+bool berth_cq_may_lose(const struct berth_cq *cq)
+{
+	assert_non_null(cq);
+	return cq_may_lose;
 }
 
 void berth_qp_fail_locked(struct berth_qp *qp, int event)
@@ -58,6 +64,7 @@ static void forget_posted(void)
 {
 	posted_count = 0;
 	failures = 0;
+	cq_may_lose = false;
 	memset(srq_events, 0, sizeof(srq_events));
 	cq_full = false;
 }

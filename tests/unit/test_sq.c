@@ -345,6 +345,18 @@ static void sq_complete__full_cq_fails_the_qp(void **state)
 	assert_int_equal(failures, 1);
 }
 
+static void sq_complete__full_cq_that_may_lose(void **state)
+{
+	post(BERTH_WR_SEND, 1, 8);
+	assert_true(berth_sq_fetch(&qp));
+	qp.sq.next++;
+	cq_full = true;
+	cq_may_lose = true;
+	berth_sq_complete(&qp, IB_WC_SUCCESS);
+	assert_int_equal(failures, 0);
+	assert_int_equal(qp.sq.tail, qp.sq.head);
+}
+
 static void sq_flush__everything_in_order(void **state)
 {
 	qp.sig_all = false;
@@ -396,6 +408,7 @@ int main(void)
 		CASE(sq_fetch__local_operations_carry_no_data),
 		CASE(sq_complete__unsignalled_success_is_silent),
 		CASE(sq_complete__full_cq_fails_the_qp),
+		CASE(sq_complete__full_cq_that_may_lose),
 		CASE(sq_flush__everything_in_order),
 		CASE(sq_flush__counter_that_cannot_be),
 	};

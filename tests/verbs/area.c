@@ -334,6 +334,46 @@ static void exhausted(const void *wire)
 	whole(b, p, 20, 4 * AREA_CHUNK);
 }
 
+static int destroy_cq(void *cq)
+{
+	return ibv_destroy_cq(cq);
+}
+
+/* The CQ ignores overruns and is full: nobody is told of a message, so its chunks go back by themselves. */
+static void overrun(const void *wire)
+{
+	struct area_bench *b = area_bench_new(wire, VT_HEAP, 20, 4 * AREA_CHUNK);
+	struct ibv_cq_init_attr_ex ia = { .cqe = 4, .comp_mask = IBV_CQ_INIT_ATTR_MASK_FLAGS,
+					  .flags = IBV_CREATE_CQ_ATTR_IGNORE_OVERRUN };
+	struct ibv_cq_ex *small = ibv_create_cq_ex(b->db->ctx, &ia);
+	struct vt_pair *p, *other = pair(b, VT_OPTS);
+	struct vt_opts o = VT_OPTS;
+	int size;
+
+	CHECK(small, "ibv_create_cq_ex: %s", strerror(errno));
+	size = ibv_cq_ex_to_cq(small)->cqe;
+	CHECK(size < 20, "a CQ of 4 got %d entries: the area has to be larger", size);
+	vt_defer(destroy_cq, ibv_cq_ex_to_cq(small), "ibv_destroy_cq");
+	o.cq[0] = b->scq;
+	o.cq[1] = ibv_cq_ex_to_cq(small);
+	o.srq[1] = b->srq;
+	p = vt_pair_new(b->da, b->db, &o);
+	for (uint64_t i = 0; i < 60; i++) {
+		post(b, p, i, 100 * (i % 7), 10);
+		sent(b, i);
+	}
+	for (int i = 0; i < size; i++) {
+		struct ibv_wc wc;
+
+		vt_poll(ibv_cq_ex_to_cq(small), &wc, "what had room");
+		area_pieces(b, wc.wr_id, 10, b->src->seed, VT_SKEW + 100 * (i % 7), "what had room");
+	}
+	vt_poll_none(ibv_cq_ex_to_cq(small), 1, "what had no room");
+	/* The bytes of the others lie in chunks that are free again. */
+	vt_buf_fill(b->dst, 0, b->dst->size);
+	whole(b, other, 20, 4 * AREA_CHUNK);
+}
+
 /* A peer that does not wait is told so; others go on. */
 static void gives_up(const void *wire)
 {
@@ -597,6 +637,7 @@ static void add_cases(void)
 	add("immediate", immediate, 0);
 	add("own", own, 0);
 	add("exhausted", exhausted, 0);
+	add("overrun", overrun, 0);
 	add("gives_up", gives_up, 0);
 	add("too_long", too_long, 0);
 	add("deregistered", deregistered, 0);

@@ -66,6 +66,7 @@ static inline void berth_rx_area_drop(struct berth_rq *rq) { }
 #define trace_berth_completion(qp, cqe)	((void)0)
 
 bool berth_cq_post(struct berth_cq *cq, const struct berth_cqe *cqe);
+bool berth_cq_may_lose(const struct berth_cq *cq);
 void berth_qp_fail_locked(struct berth_qp *qp, int event);
 
 #endif /* BERTH_RING_WORLD_H */

@@ -272,7 +272,7 @@ static noinline void raise_overflow(struct berth_cq *cq)
  * Wakes whoever waits on the completion channel.
  *
  * Context: bottom halves disabled, any lock above cq->lock (qp.h); does not sleep.
- * Return: false when the entry was lost: the QP goes to error.
+ * Return: false when the entry was lost: unless berth_cq_may_lose(), the QP goes to error.
  */
 bool berth_cq_post(struct berth_cq *cq, const struct berth_cqe *cqe)
 {
@@ -284,7 +284,7 @@ bool berth_cq_post(struct berth_cq *cq, const struct berth_cqe *cqe)
 	if (likely(posted)) {
 		put_entry(cq, cqe);
 		wake = take_arm(cq, cqe);
-	} else if (cq->flags & BERTH_CQ_IGNORE_OVERRUN) {
+	} else if (berth_cq_may_lose(cq)) {
 		wake = take_arm(cq, cqe);
 	} else {
 		first_loss = !cq->overflow;
@@ -298,7 +298,7 @@ bool berth_cq_post(struct berth_cq *cq, const struct berth_cqe *cqe)
 		berth_count(berth_dev(cq->ib.device), BERTH_CNT_CQ_OVERFLOW);
 	if (unlikely(first_loss))
 		raise_overflow(cq);
-	return posted || cq->flags & BERTH_CQ_IGNORE_OVERRUN;
+	return posted;
 }
 
 /**

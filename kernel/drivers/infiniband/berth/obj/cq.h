@@ -37,6 +37,12 @@ static inline struct berth_cq *berth_cq(struct ib_cq *ib)
 	return container_of(ib, struct berth_cq, ib);
 }
 
+/* Entries may be lost without anybody minding. */
+static inline bool berth_cq_may_lose(const struct berth_cq *cq)
+{
+	return cq->flags & BERTH_CQ_IGNORE_OVERRUN;
+}
+
 int berth_cq_create(struct ib_cq *ib, const struct ib_cq_init_attr *attr,
 		    struct uverbs_attr_bundle *attrs);
 int berth_cq_resize(struct ib_cq *ib, int cqe, struct ib_udata *udata);

@@ -214,7 +214,7 @@ int berth_rq_take(struct berth_qp *qp)
  * @qp: queue pair, rq.lock held, a WQE held
  * @cqe: status, opcode, flags, byte_len, ex set by the caller; src_qp by one without a peer
  *
- * A full CQ takes the QP to error.
+ * A full CQ takes the QP to error, unless its process does not mind.
  */
 void berth_rq_complete(struct berth_qp *qp, struct berth_cqe *cqe)
 {
@@ -238,7 +238,8 @@ void berth_rq_complete(struct berth_qp *qp, struct berth_cqe *cqe)
 	/* Nobody is told of it. */
 	if (rq->area && cqe->status == IB_WC_SUCCESS)
 		berth_rx_area_recall(rq);
-	berth_qp_fail_locked(qp, IB_EVENT_QP_FATAL);
+	if (!berth_cq_may_lose(qp->recv_cq))
+		berth_qp_fail_locked(qp, IB_EVENT_QP_FATAL);
 }
 
 static void flush_one(struct berth_qp *qp, u64 wr_id, u32 counter)

@@ -247,7 +247,7 @@ static u32 leave_slot(struct berth_sq *sq)
  * @qp: queue pair, sq.lock held, at least one private WQE
  * @status: success is reported when it was asked for, everything else always
  *
- * A full CQ takes the QP to error.
+ * A full CQ takes the QP to error, unless its process does not mind.
  */
 void berth_sq_complete(struct berth_qp *qp, enum ib_wc_status status)
 {
@@ -258,7 +258,8 @@ void berth_sq_complete(struct berth_qp *qp, enum ib_wc_status status)
 	lockdep_assert_held(&sq->lock);
 	counter = leave_slot(sq);
 	if (status != IB_WC_SUCCESS || qp->sig_all || slot->flags & BERTH_WR_SIGNALED) {
-		if (!post_cqe(qp, slot->wr_id, slot->opcode, slot->length, counter, status))
+		if (!post_cqe(qp, slot->wr_id, slot->opcode, slot->length, counter, status) &&
+		    !berth_cq_may_lose(qp->send_cq))
 			berth_qp_fail_locked(qp, IB_EVENT_QP_FATAL);
 	}
 	if ((s32)(sq->next - sq->tail) < 0) {
