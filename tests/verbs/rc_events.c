@@ -302,6 +302,66 @@ static void qp_req_err(const void *wire)
 	qp_event(wire, 0, IBV_EVENT_QP_REQ_ERR);
 }
 
+static void no_drained(struct vt_dev *d, const char *what)
+{
+	struct ibv_async_event e = { };
+
+	while (async_event(d, &e, QUIET_MS)) {
+		CHECK(e.event_type != IBV_EVENT_SQ_DRAINED, "%s: the send queue is said to be drained", what);
+		ibv_ack_async_event(&e);
+	}
+}
+
+static bool draining(struct vt_ep *ep)
+{
+	struct ibv_qp_init_attr ia;
+	struct ibv_qp_attr a = { };
+
+	CHECK_ERRNO(ibv_query_qp(ep->qp, &a, IBV_QP_STATE, &ia), 0, "ibv_query_qp");
+	return a.sq_draining;
+}
+
+/* A SEND that waits for its receiver, and the send queue is to be drained. */
+static struct ev_bench begin_drain(const void *wire)
+{
+	struct ibv_qp_attr a = { .qp_state = IBV_QPS_SQD, .en_sqd_async_notify = 1 };
+	struct ev_bench b = bench(wire);
+
+	CHECK_ERRNO(vt_send(&b.p->a, 1, IBV_WR_SEND, vt_sge(b.src, 0, 64), NULL, 0, IBV_SEND_SIGNALED), 0,
+		    "ibv_post_send");
+	CHECK_ERRNO(ibv_modify_qp(b.p->a.qp, &a, IBV_QP_STATE | IBV_QP_EN_SQD_ASYNC_NOTIFY), 0, "RTS to SQD");
+	CHECK(draining(&b.p->a), "a request is begun, and sq_draining is 0");
+	no_drained(b.da, "a request waits");
+	return b;
+}
+
+static void end_drain(struct ev_bench *b)
+{
+	CHECK_ERRNO(vt_recv(&b->p->b, 2, vt_sge(b->dst, 0, 64)), 0, "ibv_post_recv");
+	vt_expect_wc(&b->p->a, b->p->a.scq, 1, IBV_WC_SUCCESS, "the request that waited", NULL);
+	vt_buf_expect_copy(b->dst, 0, 64, b->src, 0, "the request that waited");
+}
+
+static void sq_drained(const void *wire)
+{
+	struct ev_bench b = begin_drain(wire);
+
+	end_drain(&b);
+	expect_async(b.da, IBV_EVENT_SQ_DRAINED);
+	CHECK(!draining(&b.p->a), "sq_draining after the event");
+	no_drained(b.da, "a second time");
+}
+
+/* Back to RTS before: nobody waits for it any more. */
+static void not_drained(const void *wire)
+{
+	struct ev_bench b = begin_drain(wire);
+
+	CHECK_ERRNO(vt_ep_to_state(&b.p->a, IBV_QPS_RTS), 0, "SQD to RTS");
+	end_drain(&b);
+	no_drained(b.da, "in RTS");
+}
+
 static void run_command(const char *variable)
 {
 	const char *cmd = getenv(variable);
@@ -356,7 +416,8 @@ static void add_cases(void)
 		{ "channel/any", any }, { "channel/solicited", solicited },
 		{ "channel/upgrade", upgrade }, { "channel/two_cqs", two_cqs },
 		{ "channel/arm_race", arm_race }, { "async/qp_access_err", qp_access_err },
-		{ "async/qp_req_err", qp_req_err },
+		{ "async/qp_req_err", qp_req_err }, { "async/sq_drained", sq_drained },
+		{ "async/not_drained", not_drained },
 	};
 	char name[64];
 

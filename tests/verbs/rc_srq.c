@@ -335,7 +335,12 @@ static void refusals(const void *wire)
 		.attr = { .max_wr = 4, .max_sge = 1 }, .pd = b->db->pd, .srq_type = IBV_SRQT_TM,
 		.comp_mask = IBV_SRQ_INIT_ATTR_TYPE | IBV_SRQ_INIT_ATTR_PD,
 	};
+	struct ibv_qp_init_attr qia = {
+		.cap = { .max_send_wr = 1, .max_send_sge = 1, .max_recv_wr = 1 << 20, .max_recv_sge = 1 << 20 },
+		.qp_type = IBV_QPT_RC,
+	};
 	struct ibv_srq *srq;
+	struct ibv_qp *qp;
 	uint32_t num;
 
 	refuse_new(b->db, 0, 1);
@@ -350,6 +355,12 @@ static void refusals(const void *wire)
 	CHECK(srq, "ibv_create_srq_ex: %s", strerror(errno));
 	CHECK_ERRNO(ibv_get_srq_num(srq, &num), EOPNOTSUPP, "ibv_get_srq_num");
 	CHECK_ERRNO(ibv_destroy_srq(srq), 0, "ibv_destroy_srq");
+	/* Sizes of a receive queue mean nothing with an SRQ. */
+	qia.send_cq = qia.recv_cq = b->rcq;
+	qia.srq = b->srq;
+	qp = ibv_create_qp(b->db->pd, &qia);
+	CHECK(qp, "ibv_create_qp with an SRQ: %s", strerror(errno));
+	CHECK_ERRNO(ibv_destroy_qp(qp), 0, "ibv_destroy_qp");
 	CHECK_ERRNO(ibv_destroy_srq(b->srq), EBUSY, "destroying an SRQ in use");
 	/* The refused destroy has harmed nothing. */
 	CHECK_ERRNO(srq_post(b, b->srq, 1), 0, "ibv_post_srq_recv");

@@ -256,13 +256,13 @@ int berth_qp_create(struct ib_qp *ib, struct ib_qp_init_attr *init, struct ib_ud
 		if (req.reserved)
 			return -EINVAL;
 	}
-	err = check_init(berth_dev(ib->device), init, udata, req.flags);
-	if (err)
-		return err;
 	if (init->srq) {
 		init->cap.max_recv_wr = 0;
 		init->cap.max_recv_sge = 0;
 	}
+	err = check_init(berth_dev(ib->device), init, udata, req.flags);
+	if (err)
+		return err;
 
 	err = berth_limit_take(berth_dev(ib->device), BERTH_LIMIT_QP);
 	if (err)
@@ -330,7 +330,7 @@ int berth_qp_query(struct ib_qp *ib, struct ib_qp_attr *attr, int mask,
 	spin_lock_bh(&qp->sq.lock);
 	attr->qp_state = qp->state;
 	attr->sq_psn = qp->sq.psn;
-	attr->sq_draining = qp->state == IB_QPS_SQD && qp->sq.tail != qp->sq.next;
+	attr->sq_draining = qp->state == IB_QPS_SQD && berth_sq_busy(&qp->sq);
 	spin_unlock_bh(&qp->sq.lock);
 	spin_lock_bh(&qp->rq.lock);
 	attr->rq_psn = qp->rq.epsn;

@@ -158,7 +158,9 @@ static void apply_locked(struct berth_qp *qp, const struct ib_qp_attr *attr, int
 	apply_responder(qp, attr, mask);
 	if (mask & IB_QP_AV || next == IB_QPS_RESET)
 		swap(qp->path, *path);
-	if (next == IB_QPS_SQD && qp->state != IB_QPS_SQD)
+	if (next != IB_QPS_SQD)
+		qp->sq.draining = false;
+	else if (qp->state != IB_QPS_SQD)
 		qp->sq.draining = mask & IB_QP_EN_SQD_ASYNC_NOTIFY && attr->en_sqd_async_notify;
 	if (next != qp->state)
 		berth_qp_set_state(qp, next);

@@ -99,7 +99,7 @@ bool berth_req_drained(struct berth_qp *qp)
 {
 	struct berth_sq *sq = &qp->sq;
 
-	if (!sq->draining || sq->tail != sq->next || sq->offset)
+	if (!sq->draining || berth_sq_busy(sq))
 		return false;
 	sq->draining = false;
 	return true;

@@ -134,6 +134,14 @@ static inline void *berth_sq_entry(const struct berth_sq *sq, u32 counter)
 	return sq->ring + (size_t)(counter & (sq->entries - 1)) * sq->ring_stride;
 }
 
+/* Whether a WQE is begun and has not completed. */
+static inline bool berth_sq_busy(const struct berth_sq *sq)
+{
+	const struct berth_swqe *wqe = berth_sq_slot(sq, sq->tail);
+
+	return sq->tail != sq->next || (sq->tail != sq->head && (wqe->psns || wqe->carried_out));
+}
+
 int berth_sq_init(struct berth_qp *qp, const struct ib_qp_cap *cap);
 void berth_sq_fini(struct berth_qp *qp);
 void berth_sq_reset(struct berth_qp *qp);
