@@ -42,6 +42,7 @@ struct berth_dev {
 	atomic64_t dm_used;			/* bytes of device memory, of obj/dm.c */
 	struct xarray mws;			/* the same for memory windows, of obj/mw.c */
 	u32 mw_next;
+	u32 mcast_groups;			/* joined, under the lock of obj/mcast.c */
 	struct xarray iw_calls;			/* all of tcp/iw_call.c */
 	u32 iw_call_next;
 	atomic_t iw_call_count;

@@ -30,7 +30,6 @@ struct attachment {
 
 static DEFINE_HASHTABLE(attachments, 8);
 static DEFINE_MUTEX(mcast_mutex);
-static unsigned int groups;
 
 /* Of a seed that nobody knows: a process chooses its groups. */
 static u32 hash_of(const struct in6_addr *group)
@@ -77,7 +76,7 @@ static int attach(struct berth_qp *qp, const struct in6_addr *group)
 	n = count(qp, group, &at);
 	if (at)
 		return -EEXIST;
-	if (n >= BERTH_MAX_MCAST_ATTACH || (!n && groups >= BERTH_MAX_MCAST_GROUP))
+	if (n >= BERTH_MAX_MCAST_ATTACH || (!n && qp->dev->mcast_groups >= BERTH_MAX_MCAST_GROUP))
 		return -ENOMEM;
 	at = kzalloc(sizeof(*at), GFP_KERNEL_ACCOUNT);
 	if (!at)
@@ -90,7 +89,7 @@ static int attach(struct berth_qp *qp, const struct in6_addr *group)
 			kfree(at);
 			return err;
 		}
-		groups++;
+		qp->dev->mcast_groups++;
 	}
 	hash_add_rcu(attachments, &at->node, hash_of(group));
 	return 0;
@@ -139,7 +138,7 @@ int berth_mcast_detach(struct ib_qp *ib, union ib_gid *gid, u16 lid)
 		kfree_rcu(at, rcu);
 		if (n == 1) {
 			berth_group_leave(qp->dev, &group);
-			groups--;
+			qp->dev->mcast_groups--;
 		}
 	}
 	mutex_unlock(&mcast_mutex);

@@ -15,7 +15,7 @@ struct berth_packet;
 struct berth_rx;
 
 #define BERTH_MCAST_QPN		0xffffff
-#define BERTH_MAX_MCAST_GROUP	4096	/* of all devices together */
+#define BERTH_MAX_MCAST_GROUP	4096	/* of a device */
 #define BERTH_MAX_MCAST_ATTACH	64	/* QPs of a group: one softirq serves them all */
 
 int berth_mcast_attach(struct ib_qp *ib, union ib_gid *gid, u16 lid);
