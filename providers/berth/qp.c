@@ -181,14 +181,24 @@ static void qp_reset(struct berth_qp *qp)
 
 /* ---- verbs ---- */
 
+/* A link of type berth_iw. */
+static bool is_iwarp(const struct ibv_device *dev)
+{
+	return dev->transport_type == IBV_TRANSPORT_IWARP;
+}
+
 /*
- * What can be sent by a QP of a type and with enum berth_create_qp_flags: enum
+ * What can be sent by a QP of a device, of a type and with enum berth_create_qp_flags: enum
  * ibv_qp_create_send_ops_flags; 0: there is no such QP.
  */
-static uint64_t qp_send_ops(enum ibv_qp_type type, uint32_t flags)
+static uint64_t qp_send_ops(const struct ibv_device *dev, enum ibv_qp_type type, uint32_t flags)
 {
 	if (flags & BERTH_QP_TCP_STREAM)
 		return BERTH_STREAM_SEND_OPS;
+	if (flags & BERTH_QP_TCP)
+		return BERTH_TCP_SEND_OPS;
+	if (is_iwarp(dev))
+		return BERTH_IWARP_SEND_OPS;
 	switch (type) {
 	case IBV_QPT_RC:
 		return BERTH_SEND_OPS;
@@ -202,9 +212,9 @@ static uint64_t qp_send_ops(enum ibv_qp_type type, uint32_t flags)
 }
 
 /* 0, or why a QP as in @attr with @flags cannot be had. */
-static int qp_check_attr(const struct ibv_qp_init_attr_ex *attr, uint32_t flags)
+static int qp_check_attr(const struct ibv_device *dev, const struct ibv_qp_init_attr_ex *attr, uint32_t flags)
 {
-	uint64_t send_ops = qp_send_ops(attr->qp_type, flags);
+	uint64_t send_ops = qp_send_ops(dev, attr->qp_type, flags);
 
 	if (!(attr->comp_mask & IBV_QP_INIT_ATTR_PD))
 		return EINVAL;
@@ -221,12 +231,6 @@ static int qp_check_attr(const struct ibv_qp_init_attr_ex *attr, uint32_t flags)
 	if (!attr->send_cq || !attr->recv_cq)
 		return EINVAL;
 	return 0;
-}
-
-/* A link of type berth_iw. */
-static bool is_iwarp(const struct ibv_device *dev)
-{
-	return dev->transport_type == IBV_TRANSPORT_IWARP;
 }
 
 static void qp_init(struct berth_qp *qp, struct berth_context *ctx,
@@ -264,7 +268,7 @@ struct ibv_qp *berth_create_qp_flags(struct ibv_context *ibctx, struct ibv_qp_in
 	int more_ops;
 	int ret;
 
-	ret = qp_check_attr(attr, flags);
+	ret = qp_check_attr(ibctx->device, attr, flags);
 	if (ret) {
 		errno = ret;
 		return NULL;
