@@ -56,6 +56,7 @@ for i in "${!CASES[@]}"; do
 done
 
 make_build_dir 600
+one_run demo
 need perftest ibverbs-providers iproute2
 dir=$BUILD/demo
 rm -rf "$dir"

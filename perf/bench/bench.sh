@@ -181,10 +181,7 @@ measure_main() {
 
 make_build_dir 600
 mkdir -p "$OUT"
-if [[ $mode != list ]]; then
-	exec {lock}>"$BUILD/.bench.lock"
-	flock -n "$lock" || die "bench: another ./run bench is at work in $OUT: wait for it"
-fi
+[[ $mode == list ]] || one_run bench
 case $mode in
 list)	all_rows | cut -f1,6 | column -t -s$'\t' ;;
 doc)	need python3

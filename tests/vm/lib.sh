@@ -22,6 +22,8 @@ bad_usage() { printf '%s\n' "berth: $*" >&2; exit 2; }
 
 # make_build_dir: everything else assumes that build/ exists and can be written.
 make_build_dir() {
+	[[ $TOP$BUILD != *[[:space:],:]* ]] ||
+		die "a blank, a comma or a colon is in $TOP or $BUILD, which make and QEMU cannot take: give the tree another path"
 	mkdir -p "$BUILD" "$DEPS" 2>/dev/null || die "cannot create $BUILD: the tree must be writable and the disk not full"
 	local free
 	free=$(df -Pk "$BUILD" | awk 'NR == 2 { print $4 }')
@@ -88,6 +90,12 @@ with_lock() {
 	"$@" || rc=$?
 	exec {lock_fd}>&-
 	return $rc
+}
+
+# one_run WORD: until we end; another ./run WORD would take our files away.
+one_run() {
+	exec {run_fd}>"$BUILD/.$1.lock"
+	flock -n "$run_fd" || die "$1: another ./run $1 is at work in $BUILD: wait for it"
 }
 
 # logged LOG WHAT COMMAND...: run quietly; on failure show the end of the log.
