@@ -14,14 +14,15 @@ usage: ./run test [--debug-kernel] [--long] [--list] [NAME...]
 
 Runs the build with warnings as errors (build), the scripts of tests/netns in VMs (vm), beside them sparse over
 the kernel sources (sparse), the unit tests under ASan and UBSan (unit) and the packages (package), and at the end
-berth and rdma_rxe in two VMs (pair). Ends with "N passed, N failed, N skipped"; exit status 0 only if nothing failed.
+berth and rdma_rxe in two VMs (pair). Ends with "N passed, N failed, N skipped"; exit status 0 only if nothing failed,
+2 if a NAME is in no name. One run at a time in a tree.
 
   --debug-kernel  the VM tests on the kernel with KASAN, lockdep, kmemleak (built first: a quarter of an hour, once)
   --long          more of what a bounded run has a sample of: 500 kills, 100 reloads, fuzzing the device for
                   10 minutes each way, all sizes with every tool of perftest
-  --list          only print the names
-  NAME            only what has this in its name: a group, a unit test, a script of tests/netns; "ncdevmem" runs only when it
-                  is asked for (it downloads the kernel's sources)
+  --list          only print the names (with NAME: those that it would run); builds nothing
+  NAME            only what has this in its name, as --list prints it: a group, a unit test, a script of tests/netns;
+                  "59-ncdevmem" runs only when it is asked for (it downloads the kernel's sources)
 
 Logs: build/test/ (one file a script under out/, the kernels' under vm.0/ and vm.1/). docs/testing.md tells how to write a test.
 EOT
@@ -29,7 +30,15 @@ EOT
 
 flavour=stock list='' built='' names=()
 # Process groups that must not outlive us.
-background=()
+background=() started=''
+# start COMMAND...: in a group of its own. Sets started.
+start() {
+	set -m
+	"$@" </dev/null &
+	started=$!
+	set +m
+	background+=("$started")
+}
 stop_background() {
 	local group
 	for group in "${background[@]}"; do
@@ -110,22 +119,31 @@ unit_run() {
 		grep -vE "$re|^ +Start " "$BUILD/test/ctest.log" | head -n 80
 }
 
+# What ctest would list, without cmake: of tests/unit one a file, elsewhere what is said (tests/scripts compares the two).
 unit_names() {
-	ctest --test-dir "$BUILD/asan" -N 2>/dev/null | sed -n 's/^ *Test *#[0-9]*: //p'
+	local file
+	for file in "$TOP"/tests/unit/{test,fuzz}_*.c; do
+		file=${file##*/}
+		file=${file%.c}
+		printf '%s\n' "${file/#test_/unit_}"
+	done
+	sed -En 's/^[[:space:]]*add_test\(NAME ([a-z_-]+)([[:space:]].*)?$/\1/p' \
+		"$TOP"/{providers/berth/tests,perf/tests,tests/compile,tests/scripts,examples}/CMakeLists.txt
 }
 
-wanted_units() { [[ ${#names[@]} -eq 0 || -z $(vm_scripts) ]] || wanted unit/; }
+wanted_unit_names() {
+	local n
+	while IFS= read -r n; do
+		! wanted "unit/$n" || printf '%s\n' "$n"
+	done < <(unit_names)
+}
+
+wanted_units() { wanted build/unit || [[ -n $(wanted_unit_names) ]]; }
 
 unit_tests() {
-	local pick=() n
+	local pick
 	step build/unit unit_build || return 0
-	if [[ ${#names[@]} -eq 0 ]]; then
-		unit_run
-		return
-	fi
-	while IFS= read -r n; do
-		! wanted "unit/$n" || pick+=("$n")
-	done < <(unit_names)
+	mapfile -t pick < <(wanted_unit_names)
 	[[ ${#pick[@]} -eq 0 ]] || unit_run -R "^($(IFS='|'; echo "${pick[*]}"))\$"
 }
 
@@ -135,7 +153,7 @@ vm_scripts() {
 		[[ -e $s ]] || continue
 		s=${s##*/}
 		# What it runs is built from the kernel's sources, a long download.
-		[[ $s != *-ncdevmem.sh || -n $list || ${names[*]} == *ncdevmem* ]] || continue
+		[[ $s != *-ncdevmem.sh || ${names[*]} =~ 59|nc ]] || continue
 		! wanted "vm/${s%.sh}" || printf '%s\n' "$TOP/tests/netns/$s"
 	done
 }
@@ -199,7 +217,7 @@ lane() {
 
 # A VM keeps little more than one processor busy, so where there are two and the memory, two VMs share the scripts.
 vm_tests() {
-	local scripts slow=1 mem=2048 free other=
+	local scripts slow=1 mem=2048 free lanes=()
 	mapfile -t scripts < <(vm_scripts)
 	[[ ${#scripts[@]} -gt 0 ]] || return 0
 	# Before the VMs, which would both do it.
@@ -211,14 +229,11 @@ vm_tests() {
 	mkdir -p "$BUILD/test/out/taken"
 	free=$(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)
 	if (($(nproc) > 1 && free > 3 * mem && ${#scripts[@]} > 3)); then
-		set -m
-		lane 1 </dev/null &
-		other=$!
-		set +m
-		background+=("$other")
+		start lane 1
+		lanes+=("$started")
 	fi
-	lane 0
-	[[ -z $other ]] || wait "$other" || true
+	start lane 0
+	wait "${lanes[@]}" "$started" || true
 	# Not beside a third VM: with more of them than processors a guest's clock may stand still.
 	pair_test
 	scripts_left
@@ -230,7 +245,9 @@ paired=''
 pair_test() {
 	[[ -z $paired ]] || return 0
 	paired=1
-	! wanted pair || RESULTS=$RESULTS bash "$TOP/tests/pair/test.sh" "$flavour" </dev/null || true
+	wanted pair || return 0
+	start env RESULTS="$RESULTS" bash "$TOP/tests/pair/test.sh" "$flavour"
+	wait "$started" || true
 }
 
 # What needs no VM, and the packages' test, which mostly waits for the network: with what the VM leaves of the
@@ -242,23 +259,42 @@ beside() {
 	! wanted package || RESULTS=$RESULTS bash "$TOP/packaging/test.sh" </dev/null || true
 }
 
+beside_vms() {
+	renice -n 5 "$BASHPID" >/dev/null
+	beside
+}
+
 start_beside() {
 	if [[ $flavour == debug || -z $(vm_scripts) ]]; then
-		beside
-		return
+		start beside
+		wait "$started" || true
+	else
+		start beside_vms
+		side=$started
 	fi
-	set -m
-	(renice -n 5 "$BASHPID" >/dev/null; beside) </dev/null &
-	side=$!
-	set +m
-	background+=("$side")
+}
+
+all_names() {
+	printf '%s\n' build/user build/modules build/unit sparse
+	unit_names | sed 's#^#unit/#'
+	printf '%s\n' "$TOP"/tests/netns/*.sh | sed 's#.*/#vm/#; s/\.sh$//'
+	printf '%s\n' package pair
+}
+
+# A name that is in none would run nothing, and nothing would have failed.
+check_names() {
+	local n all
+	all=$(all_names)
+	for n in "${names[@]}"; do
+		[[ $all == *"$n"* ]] || bad_usage "test: no test has '$n' in its name (./run test --list)"
+	done
 }
 
 list_names() {
-	printf '%s\n' build/user build/modules sparse
-	(step build/unit unit_build >/dev/null && unit_names | sed 's/^/unit\//') || true
-	vm_scripts | sed 's#.*/#vm/#; s/\.sh$//'
-	printf '%s\n' package pair
+	local n
+	all_names | while IFS= read -r n; do
+		! wanted "$n" || printf '%s\n' "$n"
+	done
 }
 
 totals() {
@@ -272,7 +308,6 @@ totals() {
 		grep '^FAIL ' "$RESULTS" | sed 's/^FAIL /  /'
 		echo
 	fi
-	((p + f + s > 0)) || echo "nothing has a name like: ${names[*]}"
 	echo "$p passed, $f failed, $s skipped"
 	((f == 0 && p > 0))
 }
@@ -290,17 +325,16 @@ need_rest() {
 
 test_main() {
 	parse "$@"
+	check_names
+	[[ -z $list ]] || { list_names; return; }
 	make_build_dir 3000
+	one_run test
 	mkdir -p "$BUILD/test"
 	: >"$RESULTS"
-	[[ -z $list ]] || { list_names; return; }
 	need gcc g++ make cmake pkg-config libc6-dev libibverbs-dev librdmacm-dev gcc-12 binutils libelf1
 	if wanted build/user; then
-		set -m
-		step build/user build_user &
-		user=$!
-		set +m
-		background+=("$user")
+		start step build/user build_user
+		user=$started
 	fi
 	kernel_get "$flavour"
 	# Who is not root is told at once.
@@ -319,4 +353,4 @@ test_main() {
 	totals
 }
 
-test_main "$@"
+[[ ${BASH_SOURCE[0]} != "$0" ]] || test_main "$@"
