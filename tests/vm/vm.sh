@@ -36,7 +36,7 @@ tracefs, unlimited locked memory.
   --plugin SO,ARG a plugin of QEMU's, with --icount
   --net DIR/N     a second network card, on a wire with the VM that has DIR/M (0 and 1)
   --bar FILE      keep the BAR's memory in FILE (created if it does not exist), else it is thrown away
-  --timeout S     give up after S seconds (600)
+  --timeout S     give up after S seconds (600; on a terminal, only if the guest is not up by then)
   --kvm, --tcg    insist on KVM, or never try it
   --quiet         say nothing about the boot
 
@@ -53,7 +53,7 @@ Afterwards: build/vm/console.log (the kernel's console) and build/vm/dmesg.log (
 EOT
 }
 
-smp=2 mem=2G net='' icount='' plugin='' flavour=stock berth=1 nobuild='' siw='' out='' bar='' timeout=600 accel=auto quiet=''
+smp=2 mem=2G net='' icount='' plugin='' flavour=stock berth=1 nobuild='' siw='' out='' bar='' timeout='' accel=auto quiet=''
 BAR_SIZE=$((256 << 20))
 LOGS=${BERTH_VM_LOGS:-$BUILD/vm}
 
@@ -88,7 +88,11 @@ parse() {
 	done
 	[[ $smp =~ ^[1-9][0-9]?$ ]] || bad_usage "vm: --smp wants a number from 1 to 99, not '$smp'"
 	[[ $mem =~ ^[0-9]+[MG]$ ]] || bad_usage "vm: --mem wants a size such as 2G or 1500M, not '$mem'"
-	[[ $timeout =~ ^[1-9][0-9]*$ ]] || bad_usage "vm: --timeout wants seconds, not '$timeout'"
+	[[ -z $timeout || $timeout =~ ^[1-9][0-9]*$ ]] || bad_usage "vm: --timeout wants seconds, not '$timeout'"
+	local path
+	for path in "--bar $bar" "--out $out" "--net $net"; do
+		[[ $path != *,* ]] || bad_usage "vm: ${path/ / \'}' has a comma, which QEMU cannot take: use another path"
+	done
 	[[ -z $net || ( $net == */[01] && -d ${net%/*} ) ]] ||
 		bad_usage "vm: --net wants an existing directory and /0 or /1, not '$net'"
 	[[ -z $plugin || -n $icount ]] || bad_usage "vm: --plugin goes with --icount"
@@ -249,7 +253,16 @@ early_int3() {
 		grep -qs 'RIP: .*:sched_clock_cpu+' "$work/console.log"
 }
 
-# One attempt. Returns 0 when QEMU ended by itself, 2 for "boot again", 3 when KVM did not start, 124 on timeout.
+# A shell on a terminal has all the time that it wants.
+is_late() {
+	if [[ -z $timeout && -n $interactive && -e $work/ctl/up ]]; then
+		return 1
+	fi
+	((SECONDS - started >= ${timeout:-600}))
+}
+
+# One attempt. Returns 0 when QEMU ended by itself, 2 for "boot again", 3 when KVM did not start, 4 when QEMU did not, 124 on
+# timeout.
 boot() {
 	local relays=() started=$SECONDS
 	rm -f "$work/ctl/up" "$work/ctl/status" "$work/console.log"
@@ -270,14 +283,24 @@ boot() {
 			! early_int3 || { stop_qemu; return 2; }
 			[[ $accel != kvm ]] || ((SECONDS - started < 20)) || { stop_qemu; return 3; }
 		fi
-		((SECONDS - started < timeout)) || { stop_qemu; return 124; }
+		! is_late || { stop_qemu; return 124; }
 		pause 0.1
 	done
-	wait "$qemu" || { sed 's/^/qemu: /' "$work/qemu.err" >&2; }
+	if ! wait "$qemu"; then
+		sed 's/^/qemu: /' "$work/qemu.err" >&2
+		stop_relays
+		[[ -s $work/console.log ]] || { qemu=; return 4; }
+	fi
 	qemu=
 	[[ ${#relays[@]} -eq 0 ]] || wait "${relays[@]}" || true
 	! early_int3 || return 2
 	return 0
+}
+
+# They end by themselves unless QEMU ended before it opened their pipes.
+stop_relays() {
+	sleep 0.2
+	[[ ${#relays[@]} -eq 0 ]] || kill "${relays[@]}" 2>/dev/null || true
 }
 
 stop_qemu() {
@@ -290,9 +313,7 @@ stop_qemu() {
 	kill -9 "$qemu" 2>/dev/null || true
 	wait "$qemu" 2>/dev/null || true
 	qemu=
-	# The relays end by themselves unless QEMU died before it opened their pipes.
-	sleep 0.2
-	[[ ${#relays[@]} -eq 0 ]] || kill "${relays[@]}" 2>/dev/null || true
+	stop_relays
 }
 
 boot_until_up() {
@@ -306,6 +327,8 @@ boot_until_up() {
 			tell "early int3 oops in sched_clock_cpu (a QEMU fault, not the kernel's): booting again" ;;
 		3)	tell "the guest did not come up under KVM: using TCG"
 			accel=tcg ;;
+		4)	say "QEMU did not start the guest: its message is above"
+			exit 125 ;;
 		*)	return $rc ;;
 		esac
 	done
@@ -321,7 +344,7 @@ verdict() {
 	fi
 	if [[ $rc == 124 ]]; then
 		tail -n 15 "$work/console.log" >&2 || true
-		say "no end after $timeout s (--timeout): killed; its console ends as above"
+		say "no end after ${timeout:-600} s (--timeout): killed; its console ends as above"
 		return 124
 	fi
 	if [[ ! -s $work/ctl/status ]]; then
