@@ -23,17 +23,18 @@ Measures the rows with these names (a name, the beginning of one up to a slash, 
 without a NAME all of them, in about half an hour. Latencies want a machine that does nothing else. Groups: $(groups).
 Table on stdout; samples, ratios and targets in build/bench/bench.json, plots beside it.
 
-  --check       exit with 1 unless every target of perf/targets.tsv that is about these rows is held
+  --check       exit with 1 unless every target of perf/targets.tsv that is about these rows is held; one that cannot be measured
+                is not held (berth-unchecked, of rc-wire/write/64k)
   --compare OLD.json  what has moved by more than 5 % since that run; exit with 1 if anything of ours has become slower
   --rounds N    runs of each row on each peer; the median counts (2)
   --peers LIST  only these (patterns, as in berth,berth-*,rxe)
   --profile     instead: where the instructions of a message of one row go, by function, on one peer (the row's
                 first); also in build/bench/profile
   --doc         instead: make docs/performance.md and its plots of the last run, which has to have been of all rows,
-                and of the profiles in build/bench/profile
+                and of the profiles of the same tree in build/bench/profile
   --list        instead: the rows with their peers
 
-Exit status: 1 if a run failed, or if samples of ours in a row that counts instructions differ by more than 5 %, as then
+Exit status: 1 if a run failed or has given no figure, or if samples of ours in a row that counts instructions differ by more than 5 %, as then
 figures do not repeat (those of others, which sleep and are woken as it comes, are named); else as the options say.
 EOT
 }
@@ -82,19 +83,21 @@ left_peers() {
 
 # choose FILE: the rows that were asked for.
 choose() {
-	local row fields name left used=' ' wanted=()
+	local row fields name left here used=' ' wanted=()
 	IFS=, read -ra wanted <<<"${peers:-*}"
 	: >"$1"
 	while IFS= read -r row; do
 		[[ ${#names[@]} -gt 0 ]] || names=('*')
+		here=
 		for name in "${names[@]}"; do
 			named "${row%%$'\t'*}" "$name" || continue
-			IFS=$'\t' read -ra fields <<<"$row"
-			left=$(left_peers "${fields[5]}")
 			used+="$name "
-			[[ -z $left ]] || printf '%s\t%s\n' "${row%$'\t'*}" "$left" >>"$1"
-			break
+			here=1
 		done
+		[[ -n $here ]] || continue
+		IFS=$'\t' read -ra fields <<<"$row"
+		left=$(left_peers "${fields[5]}")
+		[[ -z $left ]] || printf '%s\t%s\n' "${row%$'\t'*}" "$left" >>"$1"
 	done < <(all_rows)
 	for name in "${names[@]}"; do
 		[[ $used == *" $name "* ]] || bad_usage "bench: no row '$name' beside the others (./run bench --list)"
@@ -111,6 +114,9 @@ install_peers() {
 	! has_peer iperf3 || need iperf3
 	! has_peer qperf || need qperf
 }
+
+# What a figure is of.
+tree() { git -C "$TOP" describe --always --dirty 2>/dev/null || echo unknown; }
 
 # Two runs, one with three times the messages: what is once a run does not count.
 profile_main() {
@@ -134,6 +140,7 @@ profile_main() {
 		bash "$HERE/guest.sh" --profile "$peer" "$OUT/rows.tsv" >&2 ||
 		die "bench: the VM ended with status $? (build/vm/dmesg.log)"
 	python3 "$TOP/perf/profile/report.py" "$dir" $((2 * n)) | tee "$dir/report.txt"
+	tree >"$dir/tree"
 	rm -f "$dir/counts.so" "$dir/kallsyms" "$dir"/counts.[01]
 }
 
@@ -151,7 +158,6 @@ boot() {
 
 plots() {
 	local data
-	need gnuplot-nox
 	for data in "$OUT"/*.dat; do
 		[[ -e $data ]] || continue
 		gnuplot -e "data='$data'; image='${data%.dat}.svg'" "$HERE/plot.gp" || say "gnuplot failed: no ${data%.dat}.svg"
@@ -160,28 +166,36 @@ plots() {
 
 measure_main() {
 	local vm=0 status=0
-	# It may be the file that this run replaces.
-	[[ -z $old ]] || cp "$old" "$OUT/old.json"
-	rm -f "$OUT"/*.dat "$OUT"/*.svg "$OUT/bench.json"
+	# Not after half an hour.
+	need gnuplot-nox
+	# It may be the file that this run replaces, or what an earlier one has kept of it.
+	[[ -z $old || $old -ef $OUT/old.json ]] || cp "$old" "$OUT/old.json"
 	: >"$OUT/samples.tsv"
 	boot rest --icount || vm=$?
 	# Who ends the first VM by a signal wants no second one.
 	((vm < 128)) || die "bench: the VM was ended by signal $((vm - 128))"
 	boot latency --smp 2 || vm=$?
-	python3 "$HERE/report.py" make "$HERE/rows.tsv" "$TOP/perf/targets.tsv" "$OUT/samples.tsv" "$OUT/bench.json" \
-		--tree "$(git -C "$TOP" describe --always --dirty 2>/dev/null || echo unknown)" --kernel "$(<"$VMDIR/kernel-version")" \
-		--rounds "$rounds" || status=1
+	# The last run's files stay until there are others.
+	rm -f "$OUT"/*.dat "$OUT"/*.svg
+	python3 "$HERE/report.py" make "$HERE/rows.tsv" "$OUT/rows.tsv" "$TOP/perf/targets.tsv" "$OUT/samples.tsv" "$OUT/new.json" \
+		--tree "$(tree)" --kernel "$(pinned_kernel)" --rounds "$rounds" || status=$?
+	[[ $status -le 1 ]] || exit "$status"
+	mv "$OUT/new.json" "$OUT/bench.json"
 	plots
 	[[ $vm -eq 0 ]] || die "bench: the VM ended with status $vm: the figures above may be incomplete (build/vm/dmesg.log)"
 	[[ $status -eq 0 ]] || say "bench: a run failed or does not repeat, see above"
-	[[ -z $old ]] || python3 "$HERE/report.py" compare "$OUT/old.json" "$OUT/bench.json" || status=1
-	[[ -z $check ]] || python3 "$HERE/report.py" check "$OUT/bench.json" || status=1
+	[[ -z $old ]] || python3 "$HERE/report.py" compare "$OUT/old.json" "$OUT/bench.json" || status=$?
+	[[ -z $check ]] || python3 "$HERE/report.py" check "$OUT/bench.json" || status=$?
 	exit $status
 }
 
 make_build_dir 600
 mkdir -p "$OUT"
 [[ $mode == list ]] || one_run bench
+if [[ -n $old ]]; then
+	need python3
+	python3 "$HERE/report.py" read "$old" || exit 2
+fi
 case $mode in
 list)	all_rows | cut -f1,6 | column -t -s$'\t' ;;
 doc)	need python3

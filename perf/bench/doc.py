@@ -4,8 +4,9 @@
 
 usage: doc.py BENCH-DIR DOCS-DIR
 
-BENCH-DIR has bench.json and the plots of the last run, and what --profile has left in profile/. Every figure in the
-document comes from there. Exit status: 0; 2 if the run is not there, or was not of all rows.
+BENCH-DIR has bench.json and the plots of the last run, and what --profile has left in profile/: profiles of another tree than
+the run's are left out, which is told on stderr. Every figure in the document comes from there. Exit status: 0; 2 if the run is
+not there, or was not of all rows.
 """
 import fnmatch
 import glob
@@ -29,8 +30,8 @@ All figures here are of one run of `./run bench`: tree `{tree}`, Linux {kernel},
 
     ./run bench                          all rows, about half an hour: table, build/bench/bench.json, build/bench/*.svg
     ./run bench rc-local 'tcp/*/64k'     some of them; ./run bench --list tells the names
-    ./run bench --check                  and exit with 1 unless the targets below are held (perf/targets.tsv)
-    ./run bench --compare OLD.json       and tell what has moved by more than 5 % since OLD.json; exit with 1 if anything is slower
+    ./run bench --check                  and exit with 1 unless all targets below are held (perf/targets.tsv)
+    ./run bench --compare OLD.json       and tell what has moved by more than 5 % since OLD.json; exit with 1 if anything of ours is slower
     ./run bench --profile rc-local/write/8     where the instructions of one message go, by function
     ./run bench --doc                    make this page of the last run
 
@@ -52,6 +53,9 @@ mean anything, and only if the machine had nothing else to do.
 - `memcpy` is the kernel's memcpy() on this processor, `string` a string move (`rep movsq`), which counts as an instruction for eight bytes.
 - In parentheses: how many times as good as the best peer of the row. x limit: as a multiple of the better of `memcpy` and `string`.
 """
+
+TARGETS = """Ratios of figures in this run (`perf/targets.tsv`). A target that is not measured counts as not held: as long as there is one here,
+`./run bench --check` of these rows exits with 1, whatever the others are."""
 
 # group: heading and what it is
 GROUPS = {
@@ -148,9 +152,22 @@ def copy_plots(bench, docs):
     return names
 
 
-def profiles(bench):
+def tree_of(profile):
+    """The tree that a profile is of, which ./run bench --profile has left beside it."""
+    try:
+        with open(os.path.join(profile, "tree"), encoding="utf-8") as text:
+            return text.read().strip()
+    except OSError:
+        return "not recorded"
+
+
+def profiles(bench, tree):
     lines = []
     for path in sorted(glob.glob(os.path.join(bench, "profile", "*", "report.txt"))):
+        other = tree_of(os.path.dirname(path))
+        if other != tree:
+            print(f"bench: {path} is left out: its tree is {other}, the run's is {tree}", file=sys.stderr)
+            continue
         with open(path, encoding="utf-8") as text:
             shown = text.read().splitlines()[:40]
         lines += ["", f"`{os.path.basename(os.path.dirname(path))}`:", ""] + [f"    {line}".rstrip() for line in shown]
@@ -159,7 +176,7 @@ def profiles(bench):
 
 def document(run, plots, bench):
     lines = [INTRODUCTION.format(spdx=SPDX, repeats=fig.REPEATS * 100, **{k: run[k] for k in ("tree", "kernel", "rounds")})]
-    lines += ["## Targets", "", "Ratios of figures in this run (`perf/targets.tsv`).", "", *targets_table(run["targets"]),
+    lines += ["## Targets", "", TARGETS, "", *targets_table(run["targets"]),
               *reasons(run["targets"])]
     for group, (heading, what) in GROUPS.items():
         figures = [f for f in run["figures"] if f["row"].split("/")[0] == group]
@@ -171,7 +188,7 @@ def document(run, plots, bench):
         if run[what]:
             lines += ["", f"## {heading}", ""]
             lines += [f"- `{e['row']}`, {e['peer']}: " + (e["why"] if "why" in e else f"samples differ by {e['spread'] * 100:.1f} %") for e in run[what]]
-    found = profiles(bench)
+    found = profiles(bench, run["tree"])
     if found:
         lines += ["", "## Where the instructions go", "", "`./run bench --profile`: of one message, by module and by function. Exact, and the same each "
                   "time but for what the shell around it does while it waits. A string move counts once a step; programs are one line."] + found

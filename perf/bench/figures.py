@@ -5,6 +5,7 @@ A run is a dictionary, the content of bench.json. Each of its "figures" is of on
 median and spread (their range, divided by the median) of the row's metric; what else was measured is in "more".
 """
 import fnmatch
+import math
 import statistics
 
 # Of instruction-count rows: samples of one run, and medians of two, are the same figure when they differ by less.
@@ -35,15 +36,27 @@ def table(path, fields):
 
 def read_rows(path):
     """{name: row} in the order of the file."""
-    return {name: {"size": int(size), "count": int(count), "slow": int(slow), "options": options, "peers": peers.split(",")}
-            for name, size, count, slow, options, peers in table(path, 6)}
+    rows = {}
+    for name, size, count, slow, options, peers in table(path, 6):
+        if not all(number.isdecimal() for number in (size, count, slow)):
+            raise Bad(f"{path}: {name}: '{size}', '{count}' and '{slow}' should be whole numbers")
+        rows[name] = {"size": int(size), "count": int(count), "slow": int(slow), "options": options, "peers": peers.split(",")}
+    return rows
+
+
+def number(text):
+    """ValueError if it is none, or infinite."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
 
 
 def read_targets(path):
     targets = [dict(zip(("row", "metric", "peer", "against", "is", "factor"), fields)) for fields in table(path, 6)]
     for target in targets:
         try:
-            target["factor"] = float(target["factor"])
+            target["factor"] = number(target["factor"])
         except ValueError:
             raise Bad(f"{path}: {target['row']}: '{target['factor']}' is no factor") from None
         if target["is"] not in COMPARE or target["metric"] not in ("rate", "bandwidth", "median", "instructions"):
@@ -51,17 +64,30 @@ def read_targets(path):
     return targets
 
 
+def add_sample(values, row, peer, fields):
+    """All of a line's metrics, or ValueError and none."""
+    samples = [(name, number(value)) for name, value in (field.split("=") for field in fields)]
+    if not {"rate", "instructions", "median"} & {name for name, _ in samples}:
+        raise ValueError(fields)
+    metrics = values.setdefault((row, peer), {})
+    for name, value in samples:
+        metrics.setdefault(name, []).append(value)
+
+
 def read_samples(path):
     """Returns {(row, peer): {metric: [value, ...]}} in order of appearance, the failures, and what was left out."""
     values, failures, skipped = {}, [], []
-    with open(path, encoding="utf-8") as lines:
+    with open(path, encoding="utf-8", errors="replace") as lines:
         for line in lines:
             kind, *fields = line.rstrip("\n").split("\t")
             if kind == "SAMPLE" and len(fields) >= 3:
-                metrics = values.setdefault((fields[0], fields[1]), {})
-                for field in fields[2:]:
-                    name, value = field.split("=")
-                    metrics.setdefault(name, []).append(float(value))
+                try:
+                    # Who dies in the middle of a line leaves half a number.
+                    if not line.endswith("\n"):
+                        raise ValueError(line)
+                    add_sample(values, *fields[:2], fields[2:])
+                except ValueError:
+                    failures.append({"row": fields[0], "peer": fields[1], "why": f"is no sample: {' '.join(fields[2:])}"})
             elif kind in ("FAILED", "SKIPPED") and len(fields) >= 3:
                 known = failures if kind == "FAILED" else skipped
                 entry = {"row": fields[0], "peer": fields[1], "why": " ".join(fields[2:])}
@@ -132,12 +158,19 @@ def add_ratios(figures):
 COMPARE = {">=": lambda a, b: a >= b, "<=": lambda a, b: a <= b, "<": lambda a, b: a < b}
 
 
-def matches(target, figure):
-    if figure["peer"] != target["peer"] or not fnmatch.fnmatchcase(figure["row"], target["row"]):
-        return False
+def metric_of(row):
+    """What its figures are."""
+    return {"latency": "median", "chunk": "instructions"}.get(row.split("/")[0], "rate")
+
+
+def is_about(target, name, row):
+    """Whether the target is about this row of rows.tsv."""
     if target["metric"] == "bandwidth":
-        return figure["metric"] == "rate" and figure["size"] >= BANDWIDTH
-    return figure["metric"] == target["metric"]
+        metric, least = "rate", BANDWIDTH
+    else:
+        metric, least = target["metric"], 0
+    return (fnmatch.fnmatchcase(name, target["row"]) and metric == metric_of(name) and row["size"] >= least and
+            target["peer"] in row["peers"] and target["against"] in ("-", *row["peers"]))
 
 
 def judge_one(target, row, mine, theirs):
@@ -154,36 +187,30 @@ def judge_one(target, row, mine, theirs):
 
 def judge(targets, figures, rows):
     """The targets that are about these rows. One whose figures are not there is not held."""
-    by_key = {(f["row"], f["peer"]): f for f in figures}
-    verdicts = []
-    for target in targets:
-        if any(c in target["row"] for c in "*?["):
-            for figure in figures:
-                theirs = by_key.get((figure["row"], target["against"]))
-                if matches(target, figure) and (theirs or target["against"] == "-"):
-                    verdicts.append(judge_one(target, figure["row"], figure, theirs))
-        elif target["row"] in rows:
-            mine = by_key.get((target["row"], target["peer"]))
-            verdicts.append(judge_one(target, target["row"], mine if mine and matches(target, mine) else None,
-                                      by_key.get((target["row"], target["against"]))))
-    return verdicts
+    by_key = {(f["row"], f["peer"]): f for f in figures if f["metric"] == metric_of(f["row"])}
+    return [judge_one(target, name, by_key.get((name, target["peer"])), by_key.get((name, target["against"])))
+            for target in targets for name, row in rows.items() if is_about(target, name, row)]
 
 
-def make_run(rows, targets, samples):
-    """The dictionary of a run, from the files' contents."""
+def make_run(rows, chosen, targets, samples):
+    """The dictionary of a run, from the files' contents: all rows, and those of them, with their peers, that were run."""
     values, failures, skipped = samples
-    for row, _ in values:
+    for row in [*chosen, *(row for row, _ in values)]:
         if row not in rows:
             raise Bad(f"no row '{row}' beside the others")
+    for target in targets:
+        if not any(is_about(target, name, row) for name, row in rows.items()):
+            raise Bad(f"target {target['row']}, {target['metric']} of {target['peer']} over {target['against']}: there is no such row")
     figures = [figure_of(row, peer, rows[row]["size"], metrics) for (row, peer), metrics in values.items()]
     add_ratios(figures)
-    there = {f["row"] for f in figures + failures + skipped}
     pairs = {(f["row"], f["peer"]) for f in figures + failures + skipped}
     # Some runs give the figures of all peers of a row, or fail for the first.
     fails = {f["row"] for f in failures}
     complete = all(row in fails or (row, peer) in pairs for row in rows for peer in rows[row]["peers"])
+    failures = failures + [{"row": row, "peer": peer, "why": "has given no line"}
+                           for row in chosen for peer in chosen[row]["peers"] if (row, peer) not in pairs]
     return {"figures": figures, "failures": failures, "skipped": skipped, "complete": complete,
-            "targets": judge(targets, figures, there),
+            "targets": judge(targets, figures, {name: rows[name] for name in chosen}),
             "unsteady": [{"row": f["row"], "peer": f["peer"], "spread": f["spread"]}
                          for f in figures if f["counted"] and f["spread"] > REPEATS]}
 

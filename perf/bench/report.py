@@ -2,31 +2,49 @@
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 """Turns the samples of guest.sh into a table, a JSON file and data for plots; holds a run against targets and another run.
 
-usage: report.py make ROWS.tsv TARGETS.tsv SAMPLES.tsv OUT.json [--tree T] [--kernel K] [--rounds N]
+usage: report.py make ROWS.tsv CHOSEN.tsv TARGETS.tsv SAMPLES.tsv OUT.json [--tree T] [--kernel K] [--rounds N]
+       report.py read RUN.json
        report.py check RUN.json
        report.py compare OLD.json NEW.json
 
+CHOSEN.tsv has the rows, with their peers, that were run: one that has given no line has failed, and targets of other rows
+are not looked at. read only tells whether the file is a run.
 Exit status: 0; 1 if a run failed, does not repeat, or there are no samples (make), if a target is not held (check), if
-something of ours has become slower (compare); 2 if a file cannot be read.
+something of ours has become slower (compare); 2 if a file cannot be read, or is not what it should be.
 """
 import argparse
 import json
+import math
 import os
 import sys
 
 import figures as fig
 
 
+def is_number(value):
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+def is_run(run):
+    """Whether all is there that anybody reads of a run."""
+    figures, targets = run["figures"], run["targets"]
+    return (all(isinstance(run[key], list) for key in ("figures", "targets", "failures", "skipped", "unsteady")) and
+            all(key in run for key in ("complete", "tree", "kernel", "rounds")) and
+            all(is_number(f["median"]) and is_number(f["size"]) and f["metric"] and f["row"] and f["peer"] and "counted" in f for f in figures) and
+            all(is_number(t["factor"]) and (t["measured"] is None or is_number(t["measured"])) and "held" in t and
+                all(isinstance(t[key], str) for key in ("row", "metric", "peer", "against", "is")) for t in targets))
+
+
 def load(path):
     try:
-        with open(path, encoding="utf-8") as run:
-            loaded = json.load(run)
-        if not isinstance(loaded.get("figures"), list):
+        with open(path, encoding="utf-8") as text:
+            run = json.load(text)
+        if not is_run(run):
             raise ValueError
-        return loaded
+        return run
     except OSError as error:
         raise fig.Bad(f"{path}: {error.strerror}") from error
-    except (ValueError, AttributeError):
+    except (ValueError, KeyError, TypeError):
         raise fig.Bad(f"{path} is not what ./run bench has written") from None
 
 
@@ -87,7 +105,7 @@ def point(figure):
 
 
 def make(args):
-    run = fig.make_run(fig.read_rows(args.rows), fig.read_targets(args.targets), fig.read_samples(args.samples))
+    run = fig.make_run(fig.read_rows(args.rows), fig.read_rows(args.chosen), fig.read_targets(args.targets), fig.read_samples(args.samples))
     run.update(tree=args.tree, kernel=args.kernel, rounds=args.rounds)
     print_table(run)
     for target in run["targets"]:
@@ -106,6 +124,11 @@ def make(args):
         print("no run has given a figure")
     bad = run["failures"] or not run["figures"] or any(fig.is_ours(entry["peer"]) for entry in run["unsteady"])
     return 1 if bad else 0
+
+
+def read(args):
+    load(args.run)
+    return 0
 
 
 def check(args):
@@ -132,7 +155,7 @@ def compare(args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
-    for run, names in ((make, ("rows", "targets", "samples", "out")), (check, ("run",)), (compare, ("old", "new"))):
+    for run, names in ((make, ("rows", "chosen", "targets", "samples", "out")), (read, ("run",)), (check, ("run",)), (compare, ("old", "new"))):
         command = commands.add_parser(run.__name__)
         for name in names:
             command.add_argument(name)

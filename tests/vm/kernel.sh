@@ -14,7 +14,7 @@ newest_kernel() {
 
 # Sets KREL: the Debian ABI name without the architecture, such as 6.12.117+deb12.
 choose_kernel() {
-	KREL=$(<"$VMDIR/kernel-version")
+	KREL=$(pinned_kernel)
 	[[ ! -e $BUILD/kernel/$KREL-amd64/.complete ]] || return 0
 	ls "$DEPS/linux-image-$KREL-amd64_"*.deb >/dev/null 2>&1 && return 0
 	apt-cache show "linux-image-$KREL-amd64" >/dev/null 2>&1 && return 0

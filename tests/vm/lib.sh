@@ -20,6 +20,9 @@ say() { printf '%s\n' "berth: $*" >&2; }
 die() { printf '%s\n' "berth: $*" >&2; exit 1; }
 bad_usage() { printf '%s\n' "berth: $*" >&2; exit 2; }
 
+# The release of the kernel that everything is tested on.
+pinned_kernel() { sed '/^#/d' "$VMDIR/kernel-version"; }
+
 # make_build_dir: everything else assumes that build/ exists and can be written.
 make_build_dir() {
 	[[ $TOP$BUILD != *[[:space:],:]* ]] ||
