@@ -25,6 +25,19 @@ check_host() {
 		die "loading modules is locked until the next boot (kernel.modules_disabled is 1)"
 }
 
+# built MODULE: its file.
+built() { find "$BUILD/kmod/host" -name "$1.ko" | head -n1; }
+
+# What berth needs of the kernel, as insmod loads nothing besides; and what programs with rdma_cm need, where it is.
+load_kernels_own() {
+	local mods
+	for mods in $(modinfo -F depends "$(built berth)" | tr ',' ' '); do
+		[[ $mods != berth_netmem ]] || continue
+		modprobe "$mods" || die "cannot load $mods, a module of the kernel $KVER that berth needs: see above"
+	done
+	modprobe -a rdma_cm rdma_ucm 2>/dev/null || true
+}
+
 load() {
 	local flavour=host mods
 	check_host load
@@ -40,12 +53,12 @@ load() {
 	mkdir -p "$BUILD/kmod/$flavour"
 	kmod_sync "$BUILD/kmod/$flavour"
 	logged "$BUILD/kmod/$flavour/make.log" "building the modules for $KVER" kmod_make "$BUILD/kmod/$flavour"
-	modprobe -a ib_core ib_uverbs rdma_cm rdma_ucm udp_tunnel ip6_udp_tunnel 2>/dev/null || true
+	load_kernels_own
 	for mods in berth_netmem berth berth_nic; do
 		[[ ! -e /sys/module/$mods ]] || { say "$mods is loaded already: ./run unload first"; continue; }
 		[[ $mods != berth_nic || $KVER == 6.12.* ]] || continue
-		insmod "$(find "$BUILD/kmod/$flavour" -name "$mods.ko" | head -n1)" ||
-			die "cannot load $mods: see the end of dmesg (signed modules only? Secure Boot refuses unsigned ones)"
+		insmod "$(built "$mods")" ||
+			die "cannot load $mods: see the end of dmesg (where Secure Boot wants signed modules, it says so there)"
 	done
 	say "loaded; next: rdma link add berth0 type berth netdev DEVICE"
 }

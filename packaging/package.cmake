@@ -40,8 +40,8 @@ set(CPACK_COMPONENT_PROVIDER_DESCRIPTION "libibverbs driver of berth, the softwa
  Lets verbs programs use devices of type berth. With what is needed to build programs with berth's direct verbs.")
 set(CPACK_DEBIAN_PROVIDER_PACKAGE_NAME berth-provider)
 set(CPACK_DEBIAN_PROVIDER_PACKAGE_SECTION libs)
-# Not from shlibdeps, which does not know the private ABI that the driver is built for: rdma-core 34 to 56.
-set(CPACK_DEBIAN_PROVIDER_PACKAGE_DEPENDS "libc6, libibverbs1 (>= 34), libibverbs1 (<< 57)")
+# Not from shlibdeps, which does not know the private ABI that the driver is built for: rdma-core 34 to 56, nor that it moved in 36.
+set(CPACK_DEBIAN_PROVIDER_PACKAGE_DEPENDS "libc6, libibverbs1 (>= 36), libibverbs1 (<< 57)")
 set(CPACK_DEBIAN_PROVIDER_PACKAGE_CONTROL_EXTRA
 	"${CMAKE_SOURCE_DIR}/packaging/provider/conffiles;${CMAKE_SOURCE_DIR}/packaging/provider/triggers")
 
