@@ -71,7 +71,7 @@ static const char *remedy(const struct exporter *exporter)
 	case EXPORTER_UDMABUF:
 		return "the kernel needs CONFIG_UDMABUF, and opening it needs root or group kvm";
 	case EXPORTER_BAR:
-		return "load the exporter of the BAR (modprobe berth_bar_exporter) as root";
+		return "it is in the VM only (./run vm), for root after modprobe berth_bar_exporter";
 	default:
 		return "give the path of a dma-buf exporter that you may open";
 	}
