@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 # What ./run test makes of names, and what the scripts refuse at once. Nothing is built. The argument is a build directory
 # of CMake's with the unit tests, which tells their names.
+# shellcheck disable=SC2031
 set -euo pipefail
 asan=$(cd "$1" && pwd -P)
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
@@ -55,6 +56,23 @@ for word in test demo bench; do
 	exec {lock}>&-
 done
 expects results_kept 0 'of the first' cat "$BERTH_BUILD/test/results"
+
+# A run that is ended takes along what it has started; the VM is made up.
+# shellcheck disable=SC2016
+bash -c '. "$1"
+	built=usermodules pid=$2
+	vm_scripts() { echo x.sh; }
+	vm_boot() { sleep 1000 & echo $! >"$pid.new"; mv "$pid.new" "$pid"; wait; }
+	vm_tests' ended "$top/tests/vm/test.sh" "$dir/pid" >"$dir/out" 2>&1 &
+main=$!
+for ((i = 0; i < 100; i++)); do
+	[[ ! -e $dir/pid ]] || break
+	sleep 0.1
+done
+kill "$main" || true
+wait "$main" || true
+sleep 0.2
+if vm=$(cat "$dir/pid") && ! kill "$vm" 2>/dev/null; then echo "PASS ended"; else echo "FAIL ended: the VM goes on: $(cat "$dir/out")"; failed=1; fi
 
 # Paths that make and QEMU cannot take.
 for path in 'a blank' 'a,comma' 'a:colon'; do

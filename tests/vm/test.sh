@@ -20,7 +20,7 @@ berth and rdma_rxe in two VMs (pair). Ends with "N passed, N failed, N skipped";
   --debug-kernel  the VM tests on the kernel with KASAN, lockdep, kmemleak (built first: a quarter of an hour, once)
   --long          more of what a bounded run has a sample of: 500 kills, 100 reloads, fuzzing the device for
                   10 minutes each way, all sizes with every tool of perftest
-  --list          only print the names (with NAME: those that it would run); builds nothing
+  --list          only print the names (with NAME: those that have it in them); builds nothing
   NAME            only what has this in its name, as --list prints it: a group, a unit test, a script of tests/netns;
                   "59-ncdevmem" runs only when it is asked for (it downloads the kernel's sources)
 
