@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 /*
  * odp: what the process does to its memory is what work requests find: discarded, unmapped, mapped again,
- * made read-only, moved, shared with a child. What is not there is the error that an unknown key is, at the
+ * made read-only or secret, moved, shared with a child. What is not there is the error that an unknown key is, at the
  * side whose memory it is, and no endless waiting.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -127,6 +129,22 @@ static bool is_own(enum hole h)
 	return h == H_SOURCE || h == H_SINK || h == H_SEND;
 }
 
+/* The other end of a request that failed was flushed, if it was told anything. */
+static void start_over(struct odp_bench *b)
+{
+	struct ibv_wc wc;
+
+	vt_pair_reset(b->p);
+	while (vt_poll_for(b->p->b.rcq, &wc, 1))
+		CHECK_EQ(wc.status, IBV_WC_WR_FLUSH_ERR, "what else the receiver was told");
+}
+
+static void map_fresh(uint8_t *at)
+{
+	CHECK(mmap(at, ODP_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == at,
+	      "mmap");
+}
+
 /* A page is unmapped in the middle, then mapped again. */
 static void unmapped(const void *arg)
 {
@@ -136,19 +154,50 @@ static void unmapped(const void *arg)
 	enum hole h = (enum hole)t->row;
 	struct odp_mem m = odp_mem(is_own(h) ? b.da : b.db, BYTES, SEED, ODP_ACCESS);
 	uint8_t *hole = m.at + 5 * ODP_PAGE;
-	struct ibv_wc wc;
 
 	come_upon(&b, h, &m, true);
 	for (int i = 0; i < 3; i++) {
 		CHECK(!munmap(hole, ODP_PAGE), "munmap");
 		come_upon(&b, h, &m, false);
-		vt_pair_reset(b.p);
-		while (vt_poll_for(b.p->b.rcq, &wc, 1))
-			CHECK_EQ(wc.status, IBV_WC_WR_FLUSH_ERR, "what else the receiver was told");
-		CHECK(mmap(hole, ODP_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-			   -1, 0) == hole, "mmap");
+		start_over(&b);
+		map_fresh(hole);
 		come_upon(&b, h, &m, true);
 	}
+}
+
+/* The middle is memory that the kernel itself has no address of: as if it were not there. */
+static void secret(const void *arg)
+{
+	const struct odp_arg *t = arg;
+	struct vt_opts o = odp_opts();
+	struct odp_bench b = odp_bench(t, &o);
+	enum hole h = (enum hole)t->row;
+	struct vt_dev *dev = is_own(h) ? b.da : b.db;
+	struct odp_mem m = odp_mem(dev, BYTES, SEED, ODP_ACCESS);
+	struct odp_mem all = { m.at, BYTES, odp_reg(dev, NULL, SIZE_MAX, ODP_ACCESS) };
+	uint8_t *hole = m.at + 5 * ODP_PAGE;
+	int fd = (int)syscall(SYS_memfd_secret, 0);
+
+	if (fd < 0)
+		vt_skip("no memfd_secret: %s", strerror(errno));
+	CHECK(!ftruncate(fd, ODP_PAGE), "ftruncate: %s", strerror(errno));
+	for (int i = 0; i < 4; i++) {
+		const struct odp_mem *by = i % 2 ? &all : &m;
+
+		come_upon(&b, h, by, true);
+		CHECK(mmap(hole, ODP_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == hole,
+		      "mmap of secret memory: %s", strerror(errno));
+		/* The first time nobody has touched it. */
+		if (i)
+			vt_fill(hole, ODP_PAGE, SEED, 0);
+		come_upon(&b, h, by, false);
+		start_over(&b);
+		if (i)
+			expect_pattern(hole, ODP_PAGE, SEED, 0, "secret memory");
+		map_fresh(hole);
+		come_upon(&b, h, by, true);
+	}
+	close(fd);
 }
 
 /* Memory that can only be read is no place to write to, whatever the region grants. */
@@ -317,14 +366,15 @@ static void sparse(const void *arg)
 
 void odp_add_memory(void)
 {
-	static const char *const names[HOLES] = {
-		"unmapped/write", "unmapped/read", "unmapped/atomic", "unmapped/source", "unmapped/sink",
-		"unmapped/recv", "unmapped/send",
-	};
+	char name[64];
 
 	odp_add("dontneed", dontneed, 0, 60);
-	for (size_t h = 0; h < HOLES; h++)
-		odp_add(names[h], unmapped, h, 60);
+	for (size_t h = 0; h < HOLES; h++) {
+		snprintf(name, sizeof(name), "unmapped/%s", holes[h].name);
+		odp_add(name, unmapped, h, 60);
+		snprintf(name, sizeof(name), "secret/%s", holes[h].name);
+		odp_add(name, secret, h, 60);
+	}
 	odp_add("readonly", readonly, 0, 0);
 	odp_add("vmas", vmas, 0, 0);
 	odp_add("forked", forked, 0, 0);

@@ -24,6 +24,7 @@
 #include <linux/minmax.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 
 #include "window.h"
 #include "window_paged.h"
@@ -136,10 +137,17 @@ static struct paged_leaf *get_leaf(struct window_paged *p, unsigned long page)
 	return xa_is_err(other) ? NULL : other;
 }
 
-/* Memory of other devices that happens to have a struct page is not for copying. */
+/*
+ * Memory of other devices that happens to have a struct page is not for copying, nor is what the kernel has taken out of its own
+ * map: memfd_secret(), which hmm_range_fault() gives out like any other. Such memory is so from before the process sees it until
+ * after it was told that it is gone, so whatever is in the table stays in the map.
+ */
 static bool page_ok(const struct page *page)
 {
-	return !is_pci_p2pdma_page(page) && !is_device_private_page(page) && page_address(page);
+	u8 byte;
+
+	return !is_pci_p2pdma_page(page) && !is_device_private_page(page) && page_address(page) &&
+	       !copy_from_kernel_nofault(&byte, page_address(page), sizeof(byte));
 }
 
 /* Pages that hmm_range_fault() has named enter the table. -EBUSY: they are not current any more. */
