@@ -82,14 +82,14 @@ void nic_area_bind_in_time(struct bench *b)
 	CHECK_ERRNO(err, 0, "to bind the dma-buf");
 }
 
-struct bench *nic_area_memory_new(enum vt_mem kind)
+struct bench *nic_area_memory_of(int fd)
 {
 	struct bench *b = vt_zalloc(sizeof(*b));
 
+	CHECK(fd >= 0, "a dma-buf of %zu bytes: %s", BYTES, strerror(errno));
 	b->dev = vt_open(vt_cfg.dev);
 	b->peer = vt_open(vt_cfg.peer);
-	b->fd = vt_dmabuf_alloc(kind, BYTES, NULL);
-	CHECK(b->fd >= 0, "a dma-buf of %zu bytes: %s", BYTES, strerror(errno));
+	b->fd = fd;
 	b->mem = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, b->fd, 0);
 	CHECK(b->mem != MAP_FAILED, "mmap: %s", strerror(errno));
 	b->mr = ibv_reg_dmabuf_mr(b->dev->pd, 0, BYTES, IOVA, b->fd, VT_ACCESS_ALL);
@@ -98,6 +98,11 @@ struct bench *nic_area_memory_new(enum vt_mem kind)
 	b->cq = vt_cq_new(b->dev, 4096, NULL);
 	b->scq = vt_cq_new(b->peer, 4096, NULL);
 	return b;
+}
+
+struct bench *nic_area_memory_new(enum vt_mem kind)
+{
+	return nic_area_memory_of(vt_dmabuf_alloc(kind, BYTES, NULL));
 }
 
 struct berthdv_area *nic_area_try(struct bench *b, uint32_t chunk, uint64_t length)

@@ -45,6 +45,7 @@ struct sends {
 
 int nic_area_try_bind(struct bench *b);
 void nic_area_bind_in_time(struct bench *b);
+struct bench *nic_area_memory_of(int fd);
 struct bench *nic_area_memory_new(enum vt_mem kind);
 struct berthdv_area *nic_area_try(struct bench *b, uint32_t chunk, uint64_t length);
 void nic_area_new(struct bench *b);

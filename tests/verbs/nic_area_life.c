@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 /* nic_area: where the chunks are, when there are none, and how it all ends. */
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/udmabuf.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -166,6 +170,52 @@ static void refused(const void *unused __attribute__((unused)))
 	vt_defer(nic_area_destroy, second, "berthdv_destroy_area");
 }
 
+/* A dma-buf over a memfd of CHUNKS pages: its first two are @first and @second of the memfd. */
+static int udmabuf_of(int memfd, unsigned int first, unsigned int second)
+{
+	struct {
+		struct udmabuf_create_list head;
+		struct udmabuf_create_item item[3];
+	} list = {
+		.head = { .flags = UDMABUF_FLAGS_CLOEXEC, .count = 3 },
+		.item = {
+			{ .memfd = (__u32)memfd, .offset = first * CHUNK, .size = CHUNK },
+			{ .memfd = (__u32)memfd, .offset = second * CHUNK, .size = CHUNK },
+			{ .memfd = (__u32)memfd, .offset = 2 * CHUNK, .size = BYTES - 2 * CHUNK },
+		},
+	};
+	int dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC), fd;
+
+	CHECK(dev >= 0, "/dev/udmabuf: %s", strerror(errno));
+	fd = ioctl(dev, UDMABUF_CREATE_LIST, &list);
+	CHECK(fd >= 0, "UDMABUF_CREATE_LIST: %s", strerror(errno));
+	close(dev);
+	return fd;
+}
+
+/*
+ * The same pages in another order are what is bound. With one of them twice they are not: the one that is missing would arrive and
+ * have no number.
+ */
+static void other_order(const void *unused __attribute__((unused)))
+{
+	int memfd = memfd_create("nic_area", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+	struct bench *b, *swapped, *twice;
+	struct berthdv_area *area;
+
+	CHECK(memfd >= 0 && !ftruncate(memfd, BYTES) && !fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK), "memfd: %s", strerror(errno));
+	b = nic_area_memory_of(udmabuf_of(memfd, 0, 1));
+	swapped = nic_area_memory_of(udmabuf_of(memfd, 1, 0));
+	twice = nic_area_memory_of(udmabuf_of(memfd, 0, 0));
+	nic_area_bind_in_time(b);
+	area = nic_area_try(swapped, CHUNK, BYTES);
+	CHECK(area, "an area over bound memory in another order: %s", strerror(errno));
+	vt_defer(nic_area_destroy, area, "berthdv_destroy_area");
+	CHECK(!nic_area_try(twice, CHUNK, BYTES), "accepted: a page twice and another not at all");
+	CHECK_ERRNO(errno, EBUSY, "a page twice and another not at all");
+	close(memfd);
+}
+
 /* Device memory for a QP that has no area, or another one. */
 static void not_here(const void *own)
 {
@@ -237,6 +287,7 @@ void nic_area_add_life(void)
 	vt_add("nic_area/exhausted", exhausted, NULL, 60);
 	vt_add("nic_area/unbound", unbound, NULL, 60);
 	vt_add("nic_area/refused", refused, NULL, 0);
+	vt_add("nic_area/other_order", other_order, NULL, 0);
 	vt_add("nic_area/no_area", not_here, NULL, 0);
 	vt_add("nic_area/other_area", not_here, "own", 0);
 	vt_add("nic_area/killed", killed, NULL, 60);

@@ -93,12 +93,13 @@ static u32 number_of(const struct berth_lease *lease, netmem_ref chunk)
 	return number;
 }
 
+/* A chunk has one number: two places of a dma-buf may be the same page, and the process chooses which. */
 static int note(struct berth_lease *lease, u32 number, u64 address)
 {
 	netmem_ref chunk = lease->source->ops->find(lease->source, address);
 	u32 slot;
 
-	if (address & ~PAGE_MASK || !chunk)
+	if (address & ~PAGE_MASK || !chunk || number_of(lease, chunk) != EMPTY)
 		return -EBUSY;
 	lease->chunk[number] = chunk;
 	for (slot = slot_of(lease, chunk); lease->slot[slot] != EMPTY; slot = slot_after(lease, slot))
@@ -107,24 +108,28 @@ static int note(struct berth_lease *lease, u32 number, u64 address)
 	return 0;
 }
 
-/* Which chunk is where in the dma-buf. Reservation lock held, area mapped. */
+/* Which chunk is where in the dma-buf; all of it in whole pages. Reservation lock held, area mapped. */
 static int note_all(struct berth_lease *lease, u64 first)
 {
 	const u64 end = first + ((u64)lease->count << PAGE_SHIFT);
 	struct scatterlist *sg;
-	u64 at = 0, off;
+	u64 at = 0, off, next;
+	u32 number = 0;
 	int i, err;
 
 	for_each_sgtable_dma_sg(lease->area->sgt, sg, i) {
-		for (off = max(first, at); off < min(end, at + sg_dma_len(sg)); off += PAGE_SIZE) {
-			err = note(lease, (off - first) >> PAGE_SHIFT, sg_dma_address(sg) + (off - at));
+		next = at + sg_dma_len(sg);
+		for (off = max(first, at); off < min(end, next); off += PAGE_SIZE) {
+			if (!IS_ALIGNED(off, PAGE_SIZE) || next - off < PAGE_SIZE)
+				return -EBUSY;
+			err = note(lease, number++, sg_dma_address(sg) + (off - at));
 			if (err)
 				return err;
 		}
-		at += sg_dma_len(sg);
+		at = next;
 		cond_resched();
 	}
-	return 0;
+	return number == lease->count ? 0 : -EBUSY;
 }
 
 /* ---- leases ---- */
