@@ -48,6 +48,19 @@ tc -n tb qdisc del dev tvb root
 ip netns exec tb ethtool -K tvb tx on gso on tso on >/dev/null
 transfer devmem/pages_afterwards ta $four tb 1000000
 
+# ---- what GRO holds while the memory changes: of a peer that sends nothing again meanwhile, and segments that would be joined ----
+ip netns exec tb sysctl -qw net.ipv4.tcp_timestamps=0
+ip -n tb route replace 10.79.0.0/24 dev tvb src 10.79.0.2 rto_min 10s
+ip netns exec ta bash -c 'echo 20000000000 >/sys/class/net/nic0/gro_flush_timeout'
+for down in '' --down; do
+	CLIENT=halves served devmem/held$down "ip netns exec ta timeout $((60 * ${BERTH_SLOW:-1})) python3 $devmem held nic0 3 $four $PORT 1000 $down" \
+		tb $four 1000
+done
+ip -n ta addr replace $six/64 dev nic0 nodad
+ip netns exec ta bash -c 'echo 0 >/sys/class/net/nic0/gro_flush_timeout'
+ip -n tb route replace 10.79.0.0/24 dev tvb src 10.79.0.2
+ip netns exec tb sysctl -qw net.ipv4.tcp_timestamps=1
+
 # ---- booked once ----
 for memory in udmabuf bar; do
 	served devmem/booked/$memory "ip netns exec ta timeout $((60 * ${BERTH_SLOW:-1})) python3 $devmem rebind nic0 3 $four $PORT --memory $memory" \

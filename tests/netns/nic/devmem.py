@@ -9,6 +9,9 @@
     devmem.py bind NETDEV QUEUES SECONDS    binds only
     devmem.py rebind NETDEV QUEUES ADDRESS PORT   takes a connection whose bytes it leaves in the dma-buf, and binds that again:
                             refused while they are there, and not any more when the connection is closed
+    devmem.py held NETDEV QUEUES ADDRESS PORT BYTES [--down]   takes the connection of a halves: its first segment is held by GRO when a dma-buf is
+                            bound to QUEUES, with --down while NETDEV is down, and has to come at once and by itself
+    devmem.py halves ADDRESS PORT BYTES   its peer: a segment of BYTES, and two seconds later another one
     devmem.py cost NETDEV QUEUES [--memory ...] [--size BYTES]   what taking and returning a chunk costs, by berth_netmem_test, in ns (with
                             -icount instructions): of a pool; of a binding's that goes home, and that is kept
     devmem.py split NETDEV on|off   ethtool -G NETDEV tcp-data-split, which old ethtools do not know
@@ -28,6 +31,7 @@ import random
 import select
 import socket
 import struct
+import subprocess
 import sys
 import time
 
@@ -45,6 +49,7 @@ DMABUF_IFINDEX, DMABUF_QUEUES, DMABUF_FD = 1, 2, 3
 QUEUE_ID, QUEUE_TYPE = 1, 3
 ETHTOOL_MSG_RINGS_SET, RINGS_HEADER, RINGS_TCP_DATA_SPLIT, HEADER_DEV_NAME = 16, 1, 11, 2
 NLA_F_NESTED = 0x8000
+MSG_MORE = 0x8000
 
 
 def pattern(n):
@@ -256,6 +261,35 @@ def rebind(args):
     in_time(lambda: not is_busy(netlink, args, area))
 
 
+def held(args):
+    area, netlink, sock = Area(args.memory), Netlink(), accept(args)
+    time.sleep(0.5)
+    if select.select([sock], [], [], 0)[0]:
+        sys.exit('nothing was held')
+    if args.down:
+        subprocess.run(['ip', 'link', 'set', args.netdev, 'down'], check=True)
+    netlink.bind(args.netdev, args.queues, area.fd)
+    if args.down:
+        subprocess.run(['ip', 'link', 'set', args.netdev, 'up'], check=True)
+    data = sock.recv(1 << 20)
+    if data != pattern(args.bytes):
+        sys.exit(f'{len(data)} bytes that were held are wrong')
+    try:
+        sys.exit(f'{len(sock.recv(1 << 20))} bytes of device memory were read')
+    except OSError as e:
+        if e.errno != errno.EFAULT:
+            raise
+
+
+def halves(args):
+    sock = socket.socket(family(args.address))
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, args.bytes)
+    sock.connect((args.address, args.port))
+    for _ in range(2):
+        sock.send(pattern(args.bytes), MSG_MORE)
+        time.sleep(2)
+
+
 def netmem_test(case, fd=-1, expect=0):
     """A case of berth_netmem_test.ko: why it failed, or nothing; and its value."""
     answer = ask_for('/dev/berth_netmem_test', NETMEM_TEST_RUN, '32siiIiQ256s', case.encode(), fd, -1, 0, expect, 0, b'')[1]
@@ -315,12 +349,13 @@ def main():
     for run, what in ((serve, (netdev, queues, address, port, size)), (take, (address, port, size)),
                       (send, (address, port, size)), (bind, (netdev, queues, ('seconds', {'type': float}))),
                       (cost, (netdev, queues)), (rebind, (netdev, queues, address, port)), (pool, (netdev, queues, address, port)),
-                      (split, (netdev, ('state', {'choices': ('on', 'off')})))):
+                      (held, (netdev, queues, address, port, size)), (halves, (address, port, size)), (split, (netdev, ('state', {'choices': ('on', 'off')})))):
         p = commands.add_parser(run.__name__)
         for name, options in what:
             p.add_argument(name, **options)
         p.add_argument('--memory', type=lambda name: {'udmabuf': udmabuf, 'heap': heap, 'bar': bar}[name], default=udmabuf)
         p.add_argument('--keep', type=int, default=32)
+        p.add_argument('--down', action='store_true')
         p.add_argument('--times', type=int, default=1)
         p.add_argument('--size', type=int, default=AREA)
         p.set_defaults(run=run)

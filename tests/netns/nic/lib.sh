@@ -24,7 +24,7 @@ nic_down() {
 	rmmod berth_nic 2>/dev/null
 }
 
-# served NAME "COMMAND OF THE SERVER" NETNS-OF-THE-CLIENT ADDRESS BYTES: what the server said is in $said.
+# served NAME "COMMAND OF THE SERVER" NETNS-OF-THE-CLIENT ADDRESS BYTES: what the server said is in $said. CLIENT: another word for devmem.py than send.
 served() {
 	local name=$1 ns=$3 address=$4 bytes=$5 out pid rc=0 i server
 	read -ra server <<<"$2"
@@ -35,7 +35,7 @@ served() {
 		kill -0 $pid 2>/dev/null || break
 		sleep 0.1
 	done
-	ip netns exec "$ns" timeout $((30 * ${BERTH_SLOW:-1})) python3 "$devmem" send "$address" $PORT "$bytes" --times "${TIMES:-1}" 2>/dev/null
+	ip netns exec "$ns" timeout $((30 * ${BERTH_SLOW:-1})) python3 "$devmem" "${CLIENT:-send}" "$address" $PORT "$bytes" --times "${TIMES:-1}" 2>/dev/null
 	wait $pid || rc=$?
 	said=$(tail -n 1 "$out")
 	rm -f "$out"

@@ -101,6 +101,25 @@ int nic_queue_up(struct nic_queue *q)
 	return 0;
 }
 
+/*
+ * What GRO holds goes to the stack: joined with a packet of the next memory, which the CPU may not be able to read, it would
+ * still pass for one that can be read.
+ */
+static void stop_napi(struct nic_queue *q)
+{
+	struct napi_struct *napi = &q->napi;
+	LIST_HEAD(held);
+
+	napi_disable(napi);
+	local_bh_disable();
+	napi_gro_flush(napi, false);
+	/* gro_normal_list() is not for modules. */
+	list_splice_init(&napi->rx_list, &held);
+	napi->rx_count = 0;
+	netif_receive_skb_list(&held);
+	local_bh_enable();
+}
+
 /**
  * nic_queue_down - none comes any more
  * @q: queue that is up
@@ -112,7 +131,7 @@ void nic_queue_down(struct nic_queue *q)
 	WRITE_ONCE(q->up, false);
 	synchronize_net();
 	netif_queue_set_napi(q->nic->dev, q->index, NETDEV_QUEUE_TYPE_RX, NULL);
-	napi_disable(&q->napi);
+	stop_napi(q);
 	skb_queue_purge(&q->ring);
 }
 
@@ -138,7 +157,7 @@ static int queue_stop(struct net_device *dev, void *mem, int index)
 	struct nic_queue *q = &nic_of(dev)->queue[index];
 
 	if (q->up)
-		napi_disable(&q->napi);
+		stop_napi(q);
 	*(struct nic_queue_memory *)mem = q->mem;
 	q->mem = (struct nic_queue_memory){};
 	return 0;
