@@ -44,7 +44,13 @@ before=$(nic_count csum_bad)
 transfer nic/tcp/corrupt ta $four tb 1000000
 rises nic/csum/bad csum_bad "$before"
 tc -n tb qdisc del dev tvb root
+ip netns exec ta ethtool -K nic0 rx off
+before=$(nic_count csum_good)
+transfer nic/csum/off/computed_by_peer ta $four tb 1000000
+check nic/csum/off/not_looked_at test "$before" = "$(nic_count csum_good)"
 ip netns exec tb ethtool -K tvb tx on gso on tso on >/dev/null
+transfer nic/csum/off/left_to_us ta $four tb 1000000
+ip netns exec ta ethtool -K nic0 rx on
 
 # ---- steering ----
 counts=()

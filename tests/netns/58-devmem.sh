@@ -40,6 +40,9 @@ ip netns exec ta ethtool -X nic0 equal 2
 ip netns exec tb ethtool -K tvb tso off gso off tx off >/dev/null
 landed devmem/no_offloads/udmabuf $four 2000000
 ! long || landed devmem/no_offloads/bar $four 1000000 --memory bar
+ip netns exec ta ethtool -K nic0 rx off
+landed devmem/rx_off/computed_by_peer $four 1000000
+ip netns exec ta ethtool -K nic0 rx on
 modprobe -q sch_netem && tc -n tb qdisc add dev tvb root netem loss 1% reorder 25% delay 1ms
 landed devmem/loss $four 1000000
 tc -n tb qdisc replace dev tvb root netem corrupt 2%

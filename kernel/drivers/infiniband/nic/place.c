@@ -107,13 +107,18 @@ static bool verified(const struct sk_buff *skb, const struct layout *l)
 	return !pseudo(skb, l, skb_checksum(skb, l->transport, skb->len - l->transport, 0));
 }
 
-/* How the stack may trust the packet. */
-static int checksum_state(struct nic_queue *q, const struct sk_buff *skb, const struct layout *l)
+/*
+ * How the stack may trust the packet. Without the feature the stack looks itself, where it can: not at a checksum that nobody
+ * has computed yet, nor at one of several packets that were joined, nor at device memory.
+ */
+static int checksum_state(struct nic_queue *q, const struct sk_buff *skb, const struct layout *l, bool device)
 {
-	if (!(q->nic->dev->features & NETIF_F_RXCSUM))
+	if (skb->ip_summed == CHECKSUM_PARTIAL)
+		return CHECKSUM_PARTIAL;
+	if (!device && !skb_is_gso(skb) && !(q->nic->dev->features & NETIF_F_RXCSUM))
 		return CHECKSUM_NONE;
-	if (skb->ip_summed == CHECKSUM_UNNECESSARY || skb->ip_summed == CHECKSUM_PARTIAL)
-		return skb->ip_summed;
+	if (skb->ip_summed == CHECKSUM_UNNECESSARY)
+		return CHECKSUM_UNNECESSARY;
 	if (!l->transport)
 		return CHECKSUM_NONE;
 	if (verified(skb, l)) {
@@ -268,9 +273,9 @@ struct sk_buff *nic_place(struct nic_queue *q, struct sk_buff *skb)
 		nic_count(q, NIC_TOO_LONG, 1);
 		return NULL;
 	}
-	state = checksum_state(q, skb, &l);
 	device = q->mem.bound && l.proto == IPPROTO_TCP && skb->len > l.headers;
-	/* Nobody can look again. */
+	state = checksum_state(q, skb, &l, device);
+	/* Nobody can look again; it was counted (csum_bad). */
 	if (device && state == CHECKSUM_NONE)
 		return NULL;
 	to = napi_alloc_skb(&q->napi, l.headers);
