@@ -394,22 +394,41 @@ static const struct berth_source_ops source_ops = {
 	.put = source_put,
 };
 
-static struct nic_bound *create(struct net_device *dev, unsigned int index, const void *binding)
+/* With the pool; it needs the device, and the core this code, until the last chunk is home. */
+static struct nic_bound *alloc_bound(struct net_device *dev, unsigned int index)
 {
-	struct nic_bound *bound = kzalloc(sizeof(*bound), GFP_KERNEL);
+	struct nic_bound *bound;
 	int err;
 
+	/* The module is going, and its NICs with it. */
+	if (!try_module_get(THIS_MODULE))
+		return ERR_PTR(-ENODEV);
+	err = -ENOMEM;
+	bound = kzalloc(sizeof(*bound), GFP_KERNEL);
 	if (!bound)
-		return ERR_PTR(-ENOMEM);
+		goto put_module;
 	bound->pool = make_pool(dev, index, POOL_RING);
 	if (IS_ERR(bound->pool)) {
 		err = PTR_ERR(bound->pool);
-		kfree(bound);
-		return ERR_PTR(err);
+		goto free_bound;
 	}
-	/* The pool needs the device, and the core this code, until the last chunk is home. */
 	get_device(berth_netmem_device());
-	__module_get(THIS_MODULE);
+	return bound;
+
+free_bound:
+	kfree(bound);
+put_module:
+	module_put(THIS_MODULE);
+	return ERR_PTR(err);
+}
+
+static struct nic_bound *create(struct net_device *dev, unsigned int index, const void *binding)
+{
+	struct nic_bound *bound = alloc_bound(dev, index);
+	int err;
+
+	if (IS_ERR(bound))
+		return bound;
 	bound->binding = binding;
 	atomic_set(&bound->users, 1);
 	spin_lock_init(&bound->lock);
@@ -432,7 +451,7 @@ static struct nic_bound *create(struct net_device *dev, unsigned int index, cons
  * @index: queue
  *
  * Context: rtnl. Return: it; NULL: none is bound; ERR_PTR: -EBUSY: it is bound already, or chunks of an earlier binding are
- * out, or a pool of chunks has it; -EINVAL: it does not consist of pages; -ENOMEM.
+ * out, or a pool of chunks has it; -EINVAL: it does not consist of pages; -ENODEV: the module is going; -ENOMEM.
  */
 struct nic_bound *nic_bound_get(struct net_device *dev, unsigned int index)
 {
