@@ -362,6 +362,41 @@ static void advice(const void *arg)
 	CHECK(advise(d, all[0], 2, sge), "an unknown flag was accepted");
 }
 
+static long unreclaimable_kib(void)
+{
+	FILE *f = fopen("/proc/meminfo", "r");
+	char line[128];
+	long kib = -1;
+
+	CHECK(f, "/proc/meminfo: %s", strerror(errno));
+	while (kib < 0 && fgets(line, sizeof(line), f))
+		sscanf(line, "SUnreclaim: %ld", &kib);
+	fclose(f);
+	CHECK(kib >= 0, "no SUnreclaim in /proc/meminfo");
+	return kib;
+}
+
+/* Advice about what the process has not costs no memory: 8 GiB of it would be 16 MiB of leaves. */
+static void advice_nothing(const void *arg)
+{
+	const size_t piece = 1UL << 31;
+	struct vt_dev *d = vt_open(vt_cfg.dev);
+	struct ibv_mr *mr = odp_reg(d, NULL, SIZE_MAX, ODP_ACCESS);
+	uint8_t *at = mmap(NULL, 4 * piece, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct ibv_sge sge[4];
+	long before, more;
+
+	(void)arg;
+	CHECK(at != MAP_FAILED && !munmap(at, 4 * piece), "8 GiB of addresses: %s", strerror(errno));
+	for (size_t i = 0; i < 4; i++)
+		sge[i] = (struct ibv_sge){ (uintptr_t)at + i * piece, (uint32_t)piece, mr->lkey };
+	before = unreclaimable_kib();
+	CHECK_ERRNO(ibv_advise_mr(d->pd, IBV_ADVISE_MR_ADVICE_PREFETCH_NO_FAULT, IBV_ADVISE_MR_FLAG_FLUSH, sge, 4), 0,
+		    "advice about nothing");
+	more = unreclaimable_kib() - before;
+	CHECK(more < 8192, "the kernel has %ld KiB more", more);
+}
+
 static void refuse(struct vt_dev *d, void *at, size_t len, int access, int want, const char *what)
 {
 	errno = 0;
@@ -422,6 +457,7 @@ static void add_cases(void)
 	vt_add("odp/caps", caps, NULL, 0);
 	vt_add("odp/refused", refused, NULL, 0);
 	vt_add("odp/advice", advice, NULL, 0);
+	vt_add("odp/advice_nothing", advice_nothing, NULL, 60);
 	for (size_t op = 0; op < X_OPS; op++) {
 		snprintf(name, sizeof(name), "ops/%s", xfer_ops[op].name);
 		odp_add(name, ops, op, 60);

@@ -14,6 +14,7 @@
 #include "debugfs.h"
 #include "device.h"
 #include "window.h"
+#include "window_paged.h"
 
 static int __init berth_netmem_init(void)
 {
@@ -22,9 +23,12 @@ static int __init berth_netmem_init(void)
 	err = berth_device_init();
 	if (err)
 		return err;
-	err = berth_areas_init();
+	err = berth_paged_init();
 	if (err)
 		goto fini_device;
+	err = berth_areas_init();
+	if (err)
+		goto fini_paged;
 	err = berth_chunks_init();
 	if (err)
 		goto fini_areas;
@@ -33,6 +37,8 @@ static int __init berth_netmem_init(void)
 
 fini_areas:
 	berth_areas_fini();
+fini_paged:
+	berth_paged_fini();
 fini_device:
 	berth_device_fini();
 	return err;
@@ -43,6 +49,7 @@ static void __exit berth_netmem_exit(void)
 	berth_netmem_debugfs_fini();
 	berth_chunks_fini();
 	WARN(berth_windows_alive(), "berth_netmem: leaked %ld windows\n", berth_windows_alive());
+	berth_paged_fini();
 	berth_areas_fini();
 	berth_bookings_fini();
 	berth_device_fini();

@@ -20,6 +20,7 @@
  */
 #include <linux/hmm.h>
 #include <linux/jiffies.h>
+#include <linux/memcontrol.h>
 #include <linux/memremap.h>
 #include <linux/minmax.h>
 #include <linux/sched/mm.h>
@@ -43,6 +44,12 @@
 
 /* A hint is served in pieces, so that accesses need not wait for all of it. */
 #define HINT_PAGES	1024UL
+
+/*
+ * A fault waits as long as the process likes that serves it (FUSE, userfaultfd). Workers that do so are ours, not those that
+ * everybody's work needs.
+ */
+static struct workqueue_struct *fault_wq;
 
 /* ---- out ---- */
 
@@ -150,13 +157,30 @@ static bool page_ok(const struct page *page)
 	       !copy_from_kernel_nofault(&byte, page_address(page), sizeof(byte));
 }
 
-/* Pages that hmm_range_fault() has named enter the table. -EBUSY: they are not current any more. */
-static int install(struct window_paged *p, struct paged_leaf *leaf, unsigned long first,
-		   unsigned int n, const unsigned long *pfns, unsigned long seq)
+static bool any_there(const unsigned long *pfns, unsigned int n)
 {
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (pfns[i] & HMM_PFN_VALID)
+			return true;
+	return false;
+}
+
+/* Pages that hmm_range_fault() has named enter the table. -EBUSY: they are not current any more. */
+static int install(struct window_paged *p, unsigned long first, unsigned int n,
+		   const unsigned long *pfns, unsigned long seq)
+{
+	struct paged_leaf *leaf;
 	unsigned int i;
 	int err = 0;
 
+	/* Not for what the process has not: a hint costs only what it brings. */
+	if (!any_there(pfns, n))
+		return 0;
+	leaf = get_leaf(p, first);
+	if (!leaf)
+		return -ENOMEM;
 	paged_write_lock(p);
 	if (mmu_interval_read_retry(&p->notifier, seq))
 		err = -EBUSY;
@@ -206,18 +230,15 @@ static int fault_batch(struct window_paged *p, unsigned long first, unsigned int
 		.default_flags = hmm_flags(how),
 	};
 	const unsigned long timeout = jiffies + FAULT_TIMEOUT;
-	struct paged_leaf *leaf = get_leaf(p, first);
 	int err;
 
-	if (!leaf)
-		return -ENOMEM;
 	do {
 		range.notifier_seq = mmu_interval_read_begin(&p->notifier);
 		mmap_read_lock(p->notifier.mm);
 		err = hmm_range_fault(&range);
 		mmap_read_unlock(p->notifier.mm);
 		if (!err)
-			err = install(p, leaf, first, n, pfns, range.notifier_seq);
+			err = install(p, first, n, pfns, range.notifier_seq);
 	} while (err == -EBUSY && time_before(jiffies, timeout));
 	return err;
 }
@@ -294,6 +315,7 @@ static int fault_pages(struct window_paged *p, unsigned long first, unsigned lon
 int berth_paged_fault(struct window_paged *p, unsigned long first, unsigned long last,
 		      enum berth_paging how, unsigned long *failed)
 {
+	struct mem_cgroup *memcg, *before;
 	struct mm_struct *mm = p->notifier.mm;
 	int err;
 
@@ -302,7 +324,12 @@ int berth_paged_fault(struct window_paged *p, unsigned long first, unsigned long
 		WRITE_ONCE(p->gone, true);
 		return -EKEYREVOKED;
 	}
+	/* Leaves and page tables are the process's, also where the worker makes them. */
+	memcg = get_mem_cgroup_from_mm(mm);
+	before = set_active_memcg(memcg);
 	err = fault_pages(p, first, last, how, failed);
+	set_active_memcg(before);
+	mem_cgroup_put(memcg);
 	/* If it is the last one, the end of an address space is not for here. */
 	mmput_async(mm);
 	return is_final(err) ? -EFAULT : err;
@@ -392,7 +419,7 @@ int berth_paged_want(struct window_paged *p, const struct paged_want *want)
 	spin_unlock_bh(&p->want_lock);
 	if (failed)
 		return -EKEYREVOKED;
-	queue_work(system_unbound_wq, &p->work);
+	queue_work(fault_wq, &p->work);
 	return -EAGAIN;
 }
 
@@ -476,4 +503,16 @@ void berth_paged_unwatch(struct window_paged *p)
 	cancel_work_sync(&p->work);
 	take_out(p, 0, p->pages - 1, NULL);
 	mmu_interval_notifier_remove(&p->notifier);
+}
+
+int berth_paged_init(void)
+{
+	fault_wq = alloc_workqueue("berth_paged", WQ_UNBOUND, WQ_MAX_ACTIVE);
+	return fault_wq ? 0 : -ENOMEM;
+}
+
+/* There are no windows any more. */
+void berth_paged_fini(void)
+{
+	destroy_workqueue(fault_wq);
 }

@@ -147,8 +147,17 @@ void berth_paged_unwatch(struct window_paged *p);
 int berth_paged_want(struct window_paged *p, const struct paged_want *want);
 int berth_paged_fault(struct window_paged *p, unsigned long first, unsigned long last,
 		      enum berth_paging how, unsigned long *failed);
+int berth_paged_init(void);
+void berth_paged_fini(void);
 #else
 /* There are none. */
+static inline int berth_paged_init(void)
+{
+	return 0;
+}
+
+static inline void berth_paged_fini(void) {}
+
 static inline int berth_paged_write(struct berth_window *w, u64 off, const void *src, size_t len)
 {
 	return -EOPNOTSUPP;
