@@ -85,8 +85,9 @@ static unsigned int clear_leaf(struct window_paged *p, unsigned long *at, unsign
 }
 
 /*
- * When it returns nobody touches these pages. The reference is for the end of a window, when the
- * process may drop a page as soon as it has left the table.
+ * When it returns nobody touches these pages. The notifier's are mapped until it returns. At the end
+ * of a window (no @seq; may sleep) the process may drop a page as soon as it has left the table: the
+ * reference keeps it, and its lock keeps its file from losing it while it is marked.
  */
 static void take_out(struct window_paged *p, unsigned long first, unsigned long last,
 		     const unsigned long *seq)
@@ -101,7 +102,10 @@ static void take_out(struct window_paged *p, unsigned long first, unsigned long 
 		n = clear_leaf(p, &first, last, dirty);
 		paged_write_unlock(p);
 		for (i = 0; i < n; i++) {
-			set_page_dirty(dirty[i]);
+			if (seq)
+				set_page_dirty(dirty[i]);
+			else
+				set_page_dirty_lock(dirty[i]);
 			put_page(dirty[i]);
 		}
 	}
