@@ -36,6 +36,18 @@ static bool has_ports(const struct sk_buff *skb, const struct flow_keys_basic *k
 	       (keys->basic.ip_proto == IPPROTO_TCP || keys->basic.ip_proto == IPPROTO_UDP);
 }
 
+/* Where the transport header begins, if nothing lies between. */
+static u32 ip_end(const struct sk_buff *skb)
+{
+	struct iphdr buf;
+	const struct iphdr *ip;
+
+	if (skb->protocol != htons(ETH_P_IP))
+		return ETH_HLEN + sizeof(struct ipv6hdr);
+	ip = skb_header_pointer(skb, ETH_HLEN, sizeof(buf), &buf);
+	return ip ? ETH_HLEN + 4 * ip->ihl : U32_MAX;
+}
+
 /* @skb: its data at the Ethernet header. */
 static struct layout layout_of(const struct sk_buff *skb)
 {
@@ -46,6 +58,9 @@ static struct layout layout_of(const struct sk_buff *skb)
 
 	if (!skb_flow_dissect_flow_keys_basic(NULL, skb, &keys, NULL, skb->protocol, ETH_HLEN,
 					      skb_headlen(skb), FLOW_DISSECTOR_F_STOP_AT_ENCAP) || !has_ports(skb, &keys))
+		return l;
+	/* Some 6.12.y give an offset that was cut off, for packets above 64 KiB. */
+	if (keys.control.thoff < ip_end(skb))
 		return l;
 	l.transport = keys.control.thoff;
 	l.proto = keys.basic.ip_proto;
