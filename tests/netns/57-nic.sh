@@ -51,6 +51,11 @@ check nic/csum/off/not_looked_at test "$before" = "$(nic_count csum_good)"
 ip netns exec tb ethtool -K tvb tx on gso on tso on >/dev/null
 transfer nic/csum/off/left_to_us ta $four tb 1000000
 ip netns exec ta ethtool -K nic0 rx on
+# A packet whose sender has left a checksum in the middle of its payload goes on to a device that has to compute it.
+ip netns exec ta sysctl -qw net.ipv4.ip_forward=1 && ip netns exec ta ethtool -K tva tx off >/dev/null
+ip -n ta neigh replace 10.79.0.77 lladdr 02:00:00:00:79:77 dev nic0
+check nic/csum/odd ip netns exec tb python3 "$(dirname "${BASH_SOURCE[0]}")/nic/odd_checksum.py" tvb 02:00:00:00:79:01 10.79.0.2 10.79.0.77
+ip netns exec ta ethtool -K tva tx on >/dev/null && ip netns exec ta sysctl -qw net.ipv4.ip_forward=0
 
 # ---- steering ----
 counts=()

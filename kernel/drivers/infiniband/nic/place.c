@@ -144,6 +144,17 @@ static int checksum_state(struct nic_queue *q, const struct sk_buff *skb, const 
 	return CHECKSUM_NONE;
 }
 
+/*
+ * A checksum that was left to others is written into the linear part, and its sender says where it is: in a tunnel, or wherever he
+ * likes in what was his linear part.
+ */
+static u32 checksum_end(const struct sk_buff *skb)
+{
+	const int end = skb_checksum_start_offset(skb) + skb->csum_offset + (int)sizeof(__sum16);
+
+	return skb->ip_summed == CHECKSUM_PARTIAL ? clamp(end, 0, (int)skb->len) : 0;
+}
+
 /* ---- payload ---- */
 
 /* The bytes of a packet in order, whatever they lie in. */
@@ -289,6 +300,8 @@ struct sk_buff *nic_place(struct nic_queue *q, struct sk_buff *skb)
 		return NULL;
 	}
 	device = q->mem.bound && l.proto == IPPROTO_TCP && skb->len > l.headers;
+	if (!device)
+		l.headers = max(l.headers, checksum_end(skb));
 	state = checksum_state(q, skb, &l, device);
 	/* Nobody can look again; it was counted (csum_bad). */
 	if (device && state == CHECKSUM_NONE)
