@@ -246,17 +246,24 @@ EXPORT_SYMBOL_GPL(berth_lease_destroy);
 /* The sum over the leases of an area, for debugfs. Of one source: an area is over one dma-buf. */
 void berth_area_leases_account(struct berth_area *area, struct berth_lease_account *sum)
 {
+	struct berth_source *source = NULL;
 	struct berth_lease *lease;
 
 	*sum = (struct berth_lease_account){};
 	spin_lock(&area->pools_lock);
 	list_for_each_entry(lease, &area->leases, area_node) {
 		sum->total = lease->count;
-		sum->home = lease->source->ops->home(lease->source);
+		/* The lease holds it, so this does not fail. */
+		if (!source && lease->source->ops->get(lease->source))
+			source = lease->source;
 		sum->out += atomic_read(&lease->out);
 		sum->kept += READ_ONCE(lease->kept);
 	}
 	spin_unlock(&area->pools_lock);
+	if (source) {
+		sum->home = source->ops->home(source);
+		source->ops->put(source);
+	}
 }
 
 /* ---- chunks ---- */

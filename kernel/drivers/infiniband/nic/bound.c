@@ -87,6 +87,25 @@ static void refill(struct nic_bound *bound, u32 want)
 	}
 }
 
+/*
+ * Chunks that are free, with those that have come back to the page_pool. In batches, as the core's allocator may be slow and softirqs
+ * want the lock.
+ */
+static u32 count_free(struct nic_bound *bound)
+{
+	u32 rounds = DIV_ROUND_UP(bound->total, NIC_BOUND_TAKE) + 1, before, after;
+
+	do {
+		spin_lock_bh(&bound->lock);
+		before = bound->free;
+		refill(bound, min(bound->total, before + NIC_BOUND_TAKE));
+		after = bound->free;
+		spin_unlock_bh(&bound->lock);
+		cond_resched();
+	} while (after > before && --rounds);
+	return after;
+}
+
 /* Up to @n. */
 static u32 take_some(struct nic_bound *bound, netmem_ref *chunk, u32 n)
 {
@@ -256,10 +275,7 @@ static void drain_work(struct work_struct *work)
 
 	mutex_lock(&bounds_lock);
 	if (!atomic_read(&bound->users)) {
-		spin_lock_bh(&bound->lock);
-		refill(bound, bound->total);
-		home = bound->free == bound->total;
-		spin_unlock_bh(&bound->lock);
+		home = count_free(bound) == bound->total;
 		if (!home) {
 			nic_kick();
 			queue_delayed_work(drain_wq, &bound->drain, DRAIN_PAUSE);
@@ -354,16 +370,10 @@ static void source_give(struct berth_source *source, netmem_ref chunk)
 static u32 source_home(struct berth_source *source)
 {
 	struct nic_bound *bound = container_of(source, struct nic_bound, source);
-	u32 home;
 
 	/* Who asks again sees those that packets had which were left to another CPU. */
 	nic_kick();
-	spin_lock_bh(&bound->lock);
-	/* What has come back to the page_pool, too. */
-	refill(bound, bound->total);
-	home = bound->free;
-	spin_unlock_bh(&bound->lock);
-	return home;
+	return count_free(bound);
 }
 
 static netmem_ref source_find(struct berth_source *source, u64 address)
