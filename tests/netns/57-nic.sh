@@ -5,7 +5,7 @@
 #
 #   netns ta  nic0 10.79.0.1/24 on tva --- veth --- tvb 10.79.0.2/24  netns tb
 #
-# timeout: 240
+# timeout: 300
 set -uo pipefail
 # shellcheck source=tests/netns/nic/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/nic/lib.sh"
