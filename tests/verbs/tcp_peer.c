@@ -203,6 +203,7 @@ static void add_cases(void)
 	vt_add("tcp_peer/crowd", crowd, NULL, 60);
 	vt_add("tcp_peer/early", early, NULL, 0);
 	tcp_peer_add_bad();
+	tcp_peer_add_order();
 	vt_add("tcp_peer/cut/end", cut, NULL, 60);
 	vt_add("tcp_peer/cut/reset", cut, "", 60);
 	vt_add("tcp_peer/silent", silent, NULL, 0);

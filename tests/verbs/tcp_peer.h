@@ -78,5 +78,7 @@ void victim_prove(struct victim *v, size_t len, size_t piece);
 
 /** tcp_peer_add_bad() - The cases of tcp_peer_bad.c. */
 void tcp_peer_add_bad(void);
+/** tcp_peer_add_order() - The cases of tcp_peer_order.c. */
+void tcp_peer_add_order(void);
 
 #endif

@@ -25,7 +25,8 @@ static void complete_before(struct berth_conn *conn, u32 counter)
 	struct berth_sq *sq = &conn->qp->sq;
 
 	berth_local_op_settle(conn->qp);
-	while (sq->tail != counter && sq->tail != sq->head && !READ_ONCE(conn->qp->failed)) {
+	/* Settling may go beyond it. */
+	while ((s32)(counter - sq->tail) > 0 && sq->tail != sq->head && !READ_ONCE(conn->qp->failed)) {
 		berth_sq_complete(conn->qp, IB_WC_SUCCESS);
 		berth_local_op_settle(conn->qp);
 	}
@@ -78,8 +79,7 @@ static void answered(struct berth_conn *conn)
 	conn->expect_first = (conn->expect_first + 1) % BERTH_TCP_ANSWERS;
 	conn->expect_count--;
 	progress(conn);
-	if ((s32)(counter - conn->qp->sq.tail) > 0)
-		complete_before(conn, counter);
+	complete_before(conn, counter);
 	if (conn->parts)
 		berth_tcp_freed(conn);
 }
