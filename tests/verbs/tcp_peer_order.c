@@ -6,10 +6,14 @@
 #include <endian.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "tcp_peer.h"
 
+#define LARGE	(16U << 20)	/* more than both sockets take */
 #define FPDU	(1U << 17)	/* more than any FPDU */
+
+enum { IMM_RNR = 2 };
 
 /* One that is heard, so that it may send. */
 static struct victim heard(void)
@@ -110,7 +114,126 @@ static void local_op(const void *unused __attribute__((unused)))
 	vt_buf_expect_copy(v.buf, 0, 500, v.src, 0, "a READ");
 }
 
+/* The peer has no receive for a SEND, and says so before it answers the READ in front of that. */
+static void unready(const void *unused __attribute__((unused)))
+{
+	struct victim v = heard();
+	uint8_t *fpdu = vt_zalloc(FPDU), imm[8], bytes[100];
+	uint32_t id, ack, size;
+
+	id = post_read(&v, 1, fpdu);
+	CHECK_ERRNO(vt_send(&v.ep, 2, IBV_WR_SEND, vt_sge(v.buf, 1000, 100), NULL, 0, IBV_SEND_SIGNALED), 0,
+		    "ibv_post_send");
+	CHECK_EQ(hear(&v, fpdu), SEND, "opcode of a SEND");
+	ack = hear_read(&v, fpdu, &size);
+	peer_put32(peer_put32(imm, 1), IMM_RNR << 24 | 1);
+	peer_say(v.sock, bytes, peer_untagged(bytes, IMM, LAST, 0, v.msn, 0, imm, sizeof(imm)));
+	vt_poll_none(v.ep.scq, 200, "a READ without its data");
+	answer(&v, id, 500);
+	vt_expect_wc(&v.ep, v.ep.scq, 1, IBV_WC_SUCCESS, "a READ", NULL);
+	vt_buf_expect_copy(v.buf, 0, 500, v.src, 0, "a READ");
+	answer(&v, ack, 0);
+	vt_expect_wc(&v.ep, v.ep.scq, 2, IBV_WC_SUCCESS, "a SEND", NULL);
+}
+
+/* The peer complains of a WRITE, and has not answered the READ before it. */
+static void terminated(const void *unused __attribute__((unused)))
+{
+	struct victim v = heard();
+	uint8_t *fpdu = vt_zalloc(FPDU), body[20] = { 0x11, 0x00, 0xc0 }, bytes[100];
+	struct ibv_wc wc;
+
+	post_read(&v, 1, fpdu);
+	CHECK_ERRNO(vt_rdma(&v.ep, 2, IBV_WR_RDMA_WRITE, vt_sge(v.buf, 1000, 100), 0x2000, 6), 0, "ibv_post_send");
+	CHECK_EQ(hear(&v, fpdu), WRITE, "opcode of a WRITE");
+	memcpy(body + 4, fpdu, 2 + 14);
+	peer_say(v.sock, bytes, peer_untagged(bytes, TERMINATE, LAST, 2, 1, 0, body, sizeof(body)));
+	vt_poll(v.ep.scq, &wc, "a READ that nobody will answer");
+	CHECK_EQ(wc.wr_id, 1, "wr_id");
+	CHECK_EQ(wc.status, IBV_WC_REM_ABORT_ERR, "status of a READ that nobody will answer");
+	vt_expect_wc(&v.ep, v.ep.scq, 2, IBV_WC_WR_FLUSH_ERR, "a WRITE behind it", NULL);
+	vt_buf_check(v.buf, 0, SIZE, "memory that nothing has come to");
+}
+
+/* A READ of ours and a WRITE that cannot be, together: the READ is answered first. */
+static void refused(const void *unused __attribute__((unused)))
+{
+	struct victim v = victim_connected();
+	uint8_t *fpdu = vt_zalloc(FPDU), bytes[1000];
+	size_t n;
+
+	n = peer_read_request(bytes, 1, v.buf->mr->rkey, v.buf->iova, 500);
+	n += peer_tagged(bytes + n, WRITE, LAST, v.buf->mr->rkey ^ 0x100, v.buf->iova, v.src->ptr, 500);
+	peer_say(v.sock, bytes, n);
+	CHECK_EQ(hear(&v, fpdu), READ_RESPONSE, "what comes before a Terminate");
+	CHECK(!memcmp(fpdu + 16, v.buf->ptr, 500), "data of a READ before a WRITE that was refused");
+	CHECK_EQ(peer_expect_terminate(&v, "a bad key behind a READ"), 0x1100, "layer, type and code");
+	vt_expect_state(&v.ep, IBV_QPS_ERR, "state");
+}
+
+/* One who does not take the answer is not waited for. */
+static void refused_unread(const void *unused __attribute__((unused)))
+{
+	struct victim v = heard();
+	struct vt_buf *large = vt_buf_new(v.dev, VT_HOST, LARGE, VT_ACCESS_ALL);
+	int room = 8192;
+	uint8_t bytes[1000];
+	size_t n;
+
+	setsockopt(v.sock, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	n = peer_read_request(bytes, 1, large->mr->rkey, large->iova, LARGE);
+	n += peer_tagged(bytes + n, WRITE, LAST, v.buf->mr->rkey ^ 0x100, v.buf->iova, v.src->ptr, 500);
+	peer_say(v.sock, bytes, n);
+	vt_expect_state(&v.ep, IBV_QPS_ERR, "a peer that does not take the answer of its READ");
+}
+
+/* A READ of ours and a SEND for which there is no receive: answered first, too, so that nothing completes without data. */
+static void no_receive(const void *unused __attribute__((unused)))
+{
+	struct victim v = heard();
+	uint8_t *fpdu = vt_zalloc(FPDU), bytes[1000];
+	size_t n;
+
+	n = peer_read_request(bytes, 1, v.buf->mr->rkey, v.buf->iova, 500);
+	n += peer_untagged(bytes + n, SEND, LAST, 0, v.msn, 0, v.src->ptr, 500);
+	peer_say(v.sock, bytes, n);
+	CHECK_EQ(hear(&v, fpdu), READ_RESPONSE, "what comes before the word that there is no receive");
+	CHECK_EQ(hear(&v, fpdu), IMM, "the word that there is no receive");
+	CHECK_ERRNO(vt_recv(&v.ep, 1, vt_sge(v.buf, 1000, 2000)), 0, "ibv_post_recv");
+	vt_expect_wc(&v.ep, v.ep.rcq, 1, IBV_WC_SUCCESS, "a SEND that has waited", NULL);
+}
+
+/* Memory that goes while a READ of it is being answered: the Terminate names that READ, and not what came behind it. */
+static void gone(const void *unused __attribute__((unused)))
+{
+	struct victim v = heard();
+	struct vt_buf *large = vt_buf_new(v.dev, VT_HOST, LARGE, VT_ACCESS_ALL);
+	uint8_t *fpdu = vt_zalloc(FPDU), bytes[1000];
+	int opcode, room = 8192;
+	size_t n;
+
+	setsockopt(v.sock, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	n = peer_read_request(bytes, 1, large->mr->rkey, large->iova, LARGE);
+	n += peer_read_request(bytes + n, 2, v.buf->mr->rkey, v.buf->iova, 300);
+	peer_say(v.sock, bytes, n);
+	vt_sleep_ms(300);
+	vt_buf_dereg(large);
+	do {
+		opcode = hear(&v, fpdu);
+	} while (opcode == READ_RESPONSE);
+	CHECK_EQ(opcode, TERMINATE, "what follows the half of an answer");
+	CHECK(fpdu[22] & 0x40, "it names no segment");
+	/* Behind control, length: the headers of our first request from DDP's control on. */
+	CHECK(!memcmp(fpdu + 26, bytes + 2, 18) && !memcmp(fpdu + 26 + 18, bytes + 20, 28), "it names another segment");
+}
+
 void tcp_peer_add_order(void)
 {
 	vt_add("tcp_peer/order/local_op", local_op, NULL, 0);
+	vt_add("tcp_peer/order/unready", unready, NULL, 0);
+	vt_add("tcp_peer/order/terminated", terminated, NULL, 0);
+	vt_add("tcp_peer/order/refused", refused, NULL, 40);
+	vt_add("tcp_peer/order/refused_unread", refused_unread, NULL, 40);
+	vt_add("tcp_peer/order/no_receive", no_receive, NULL, 0);
+	vt_add("tcp_peer/order/gone", gone, NULL, 40);
 }

@@ -109,6 +109,8 @@ struct berth_conn {
 	u8 todo;			/* enum berth_tcp_todo: what its segment still calls for */
 	bool broken;			/* what comes is thrown away */
 	bool unready;			/* the segment waits for a receive */
+	bool refusing;			/* it is refused, when what was asked before it has been answered, */
+	unsigned long refuse_at;	/* or at this time (jiffies) */
 	struct berth_ahead ahead;	/* what is behind it */
 	u8 opcode;			/* of the SEND that is arriving */
 	u32 placed;			/* payload of the segment that has landed */
@@ -227,6 +229,7 @@ void berth_tcp_freed(void *owner);
 
 /* recv.c */
 void berth_tcp_receive(struct berth_conn *conn);
+int berth_tcp_refuse_segment(struct berth_conn *conn, struct berth_term_error error, const struct berth_fpdu *f);
 int berth_tcp_refuse(struct berth_conn *conn, struct berth_term_error error);
 bool berth_tcp_is_response(const struct berth_ddp *seg);
 u32 berth_tcp_crc(const struct berth_conn *conn, u32 sum, const void *bytes, u32 n);

@@ -18,19 +18,26 @@
 #include "term.h"
 
 /**
- * berth_tcp_refuse - tell the peer what is wrong, and take no more
+ * berth_tcp_refuse_segment - tell the peer what is wrong, and take no more
  * @conn: connection
- * @error: the reason; the segment that is being handled is named with it
+ * @error: the reason
+ * @f: stream that stands at the segment which is to be named with it
  *
  * Return: -EPROTO.
  */
-int berth_tcp_refuse(struct berth_conn *conn, struct berth_term_error error)
+int berth_tcp_refuse_segment(struct berth_conn *conn, struct berth_term_error error, const struct berth_fpdu *f)
 {
 	if (!conn->terminate_due)
-		berth_term_name(&conn->term, error, &conn->fpdu);
+		berth_term_name(&conn->term, error, f);
 	conn->terminate_due = true;
 	conn->broken = true;
 	return -EPROTO;
+}
+
+/* The same of the segment that is being handled. */
+int berth_tcp_refuse(struct berth_conn *conn, struct berth_term_error error)
+{
+	return berth_tcp_refuse_segment(conn, error, &conn->fpdu);
 }
 
 static int fail(struct berth_conn *conn, struct berth_term_error error, int event)

@@ -18,6 +18,9 @@
 #include "../wire/bth.h"
 #include "conn.h"
 
+/* How long a peer may take what it has asked for before a request that is refused. */
+#define REFUSE_TIME	(2 * HZ)
+
 static int refuse_untagged(struct berth_conn *conn, u8 code)
 {
 	const struct berth_term_error error = {
@@ -110,6 +113,24 @@ static void wait_for_receive(struct berth_conn *conn)
 	berth_runner_again(&conn->runner, usecs_to_jiffies(berth_rnr_usec(qp->rq.min_rnr_timer)) + 1);
 }
 
+static int refuse(struct berth_conn *conn, const struct berth_ddp *seg, enum berth_rsp_result result)
+{
+	berth_count(conn->qp->dev, BERTH_CNT_TX_ERROR_NAK);
+	berth_rsp_fail(conn->qp, result);
+	return berth_tcp_refuse(conn, error_of(conn->qp, seg, result));
+}
+
+/* With the connection the answers of what was asked before would be lost: they go first. */
+static bool answers_first(struct berth_conn *conn)
+{
+	if (!conn->fetches)
+		return false;
+	if (!conn->refusing)
+		conn->refuse_at = jiffies + REFUSE_TIME;
+	conn->refusing = true;
+	return time_before(jiffies, conn->refuse_at);
+}
+
 /* How a request fared, as the functions of this file return it. */
 static int outcome(struct berth_conn *conn, const struct berth_ddp *seg,
 		   enum berth_rsp_result result)
@@ -124,9 +145,10 @@ static int outcome(struct berth_conn *conn, const struct berth_ddp *seg,
 		berth_runner_again(&conn->runner, 1);
 		return -EAGAIN;
 	default:
-		berth_count(conn->qp->dev, BERTH_CNT_TX_ERROR_NAK);
-		berth_rsp_fail(conn->qp, result);
-		return berth_tcp_refuse(conn, error_of(conn->qp, seg, result));
+		if (!answers_first(conn))
+			return refuse(conn, seg, result);
+		berth_runner_again(&conn->runner, 1);
+		return -EAGAIN;
 	}
 }
 
@@ -137,6 +159,7 @@ static enum berth_rsp_result take_receive(struct berth_conn *conn)
 
 	if (!result && conn->rnr_told) {
 		conn->rnr_told = false;
+		conn->tell_rnr = false;
 		if (!qp->srq)
 			berth_qp_ask_for_doorbell(qp, false);
 	}
@@ -219,7 +242,7 @@ static int read_request(struct berth_conn *conn, const struct berth_ddp *seg)
 	if (seg->msn != conn->msn[BERTH_QN_REQUEST])
 		return refuse_untagged(conn, BERTH_TERM_UNTAGGED_MSN);
 	if (!may_ask(conn, read->size) || read->size > BERTH_MAX_MSG)
-		return outcome(conn, seg, BERTH_RSP_INVALID);
+		return refuse(conn, seg, BERTH_RSP_INVALID);
 	if (read->size) {
 		result = berth_rsp_range(qp, read->src_stag, read->src_to, read->size,
 					 IB_ACCESS_REMOTE_READ, &segs);
@@ -264,7 +287,7 @@ static int atomic_request(struct berth_conn *conn, const struct berth_ddp *seg)
 	if (seg->msn != conn->msn[BERTH_QN_REQUEST])
 		return refuse_untagged(conn, BERTH_TERM_UNTAGGED_MSN);
 	if (!may_ask(conn, true) || !atomic_ok(in))
-		return outcome(conn, seg, BERTH_RSP_INVALID);
+		return refuse(conn, seg, BERTH_RSP_INVALID);
 	result = berth_atomic_run(conn->qp, &atomic, &done);
 	if (result)
 		return outcome(conn, seg, result);
@@ -419,7 +442,7 @@ static int end_send(struct berth_conn *conn, const struct berth_ddp *seg)
 	conn->imm_held = false;
 	conn->msn[BERTH_QN_SEND]++;
 	result = berth_rsp_finish(conn->qp, &tail, conn->qp->rq.received);
-	return outcome(conn, seg, result);
+	return result ? refuse(conn, seg, result) : 0;
 }
 
 int berth_tcp_request_end(struct berth_conn *conn, const struct berth_ddp *seg)
@@ -472,9 +495,33 @@ static u32 answer_atomic(struct berth_conn *conn, const struct berth_tcp_answer 
 	return BERTH_WQE_COST;
 }
 
+/* The READ request that the oldest answer is for, as it came. */
+static void oldest_read(const struct berth_conn *conn, struct berth_fpdu *f)
+{
+	const struct berth_tcp_answer *answer = &conn->answer[conn->answer_first];
+
+	berth_fpdu_init(f);
+	f->seg = (struct berth_ddp){
+		.op = berth_rdmap_find(BERTH_RDMAP_READ_REQUEST),
+		.last = true,
+		.opcode = BERTH_RDMAP_READ_REQUEST,
+		.qn = BERTH_QN_REQUEST,
+		.msn = conn->msn[BERTH_QN_REQUEST] - conn->answer_count,
+		.read = {
+			.sink_stag = answer->id,
+			.sink_to = answer->sink,
+			.size = answer->length,
+			.src_stag = answer->rkey,
+			.src_to = answer->va,
+		},
+	};
+	f->hdr_len = max(berth_ddp_build(&f->seg, f->hdr, sizeof(f->hdr)), 0);
+}
+
 /* The memory of a READ that was taken has gone. */
 static u32 answer_broken(struct berth_conn *conn, enum berth_rsp_result result)
 {
+	struct berth_fpdu f;
 	const struct berth_term_error error = {
 		.layer = BERTH_TERM_RDMAP,
 		.type = BERTH_TERM_RDMAP_PROTECTION,
@@ -487,7 +534,8 @@ static u32 answer_broken(struct berth_conn *conn, enum berth_rsp_result result)
 	}
 	berth_count(conn->qp->dev, BERTH_CNT_TX_ERROR_NAK);
 	berth_rsp_fail(conn->qp, result);
-	berth_tcp_refuse(conn, error);
+	oldest_read(conn, &f);
+	berth_tcp_refuse_segment(conn, error, &f);
 	return 0;
 }
 

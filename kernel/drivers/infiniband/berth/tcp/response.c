@@ -19,11 +19,26 @@ static struct berth_tcp_expect *oldest(struct berth_conn *conn)
 	return conn->expect_count ? &conn->expect[conn->expect_first] : NULL;
 }
 
-/* Everything before @counter has been carried out. */
+/* What a READ or an atomic has asked for is here with its answer only: the first that waits for one, or @counter. */
+static u32 before_fetches(const struct berth_conn *conn, u32 counter)
+{
+	const struct berth_tcp_expect *e;
+	u32 i;
+
+	for (i = 0; i < conn->expect_count; i++) {
+		e = &conn->expect[(conn->expect_first + i) % BERTH_TCP_ANSWERS];
+		if (e->kind != BERTH_TCP_ACK)
+			return (s32)(e->counter - counter) < 0 ? e->counter : counter;
+	}
+	return counter;
+}
+
+/* The peer has carried out everything before @counter. What has its data, too, is complete. */
 static void complete_before(struct berth_conn *conn, u32 counter)
 {
 	struct berth_sq *sq = &conn->qp->sq;
 
+	counter = before_fetches(conn, counter);
 	berth_local_op_settle(conn->qp);
 	/* Settling may go beyond it. */
 	while ((s32)(counter - sq->tail) > 0 && sq->tail != sq->head && !READ_ONCE(conn->qp->failed)) {
@@ -41,22 +56,10 @@ static void complete_before(struct berth_conn *conn, u32 counter)
 void berth_tcp_freed(void *owner)
 {
 	struct berth_conn *conn = owner;
-	u32 counter = READ_ONCE(conn->parts->counter), i;
-	const struct berth_tcp_expect *e;
 
 	/* TCP forgets what it had when the peer resets the connection: that was not delivered. */
-	if (READ_ONCE(conn->runner.sk->sk_err))
-		return;
-	for (i = 0; i < conn->expect_count; i++) {
-		e = &conn->expect[(conn->expect_first + i) % BERTH_TCP_ANSWERS];
-		if (e->kind == BERTH_TCP_ACK)
-			continue;
-		if ((s32)(e->counter - counter) < 0)
-			counter = e->counter;
-		break;
-	}
-	if ((s32)(counter - conn->qp->sq.tail) > 0)
-		complete_before(conn, counter);
+	if (!READ_ONCE(conn->runner.sk->sk_err))
+		complete_before(conn, READ_ONCE(conn->parts->counter));
 }
 
 static void progress(struct berth_conn *conn)
@@ -195,15 +198,18 @@ static u32 find_failed(struct berth_conn *conn, const struct berth_ddp *term)
 	return sq->tail;
 }
 
+/* A READ or atomic before the request that failed gets no answer any more: then it is the first that fails. */
 static int terminated(struct berth_conn *conn, const struct berth_ddp *seg)
 {
 	struct berth_qp *qp = conn->qp;
+	u32 failed;
 
 	berth_count(qp->dev, BERTH_CNT_RX_ERROR_NAK);
 	if (!READ_ONCE(qp->failed) && berth_qp_requests(qp) && qp->sq.tail != qp->sq.head) {
-		complete_before(conn, find_failed(conn, seg));
+		failed = find_failed(conn, seg);
+		complete_before(conn, failed);
 		if (!READ_ONCE(qp->failed))
-			berth_req_fail(qp, status_of(&seg->term.error));
+			berth_req_fail(qp, qp->sq.tail == failed ? status_of(&seg->term.error) : IB_WC_REM_ABORT_ERR);
 	}
 	berth_conn_end(conn);
 	return -EPROTO;

@@ -376,10 +376,13 @@ static int add_terminate(struct berth_conn *conn)
 	return add_control(conn, &seg);
 }
 
-/* No receive is posted for a message: the peer decides how long it waits for one. */
+/*
+ * No receive is posted for a message: the peer decides how long it waits for one. What it has asked for before that is
+ * answered first: an answer says that the peer is not kept waiting any more.
+ */
 static void add_rnr(struct berth_conn *conn)
 {
-	if (!conn->tell_rnr || !berth_batch_room(&conn->batch) ||
+	if (!conn->tell_rnr || conn->answer_count || !berth_batch_room(&conn->batch) ||
 	    add_immediate(conn, BERTH_RDMAP_IMM, cpu_to_be32(conn->msn[BERTH_QN_SEND]),
 			  BERTH_TCP_IMM_RNR | conn->qp->rq.min_rnr_timer))
 		return;
@@ -393,13 +396,13 @@ static u32 add_answers(struct berth_conn *conn)
 	u32 cost, used = 0;
 
 	spin_lock(&qp->rq.lock);
-	add_rnr(conn);
 	do {
 		cost = 0;
 		if (conn->answer_count && berth_batch_room(&conn->batch) && conn->batch.bytes < ANSWER_BYTES)
 			cost = berth_tcp_answer_step(conn);
 		used += cost;
 	} while (cost);
+	add_rnr(conn);
 	spin_unlock(&qp->rq.lock);
 	return used;
 }
