@@ -5,6 +5,7 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -227,6 +228,29 @@ static void gone(const void *unused __attribute__((unused)))
 	CHECK(!memcmp(fpdu + 26, bytes + 2, 18) && !memcmp(fpdu + 26 + 18, bytes + 20, 28), "it names another segment");
 }
 
+/* The last words of a QP that is no more get lost, and come again. */
+static void last_words(const void *unused __attribute__((unused)))
+{
+	struct victim v = heard();
+	struct sock_filter nothing = BPF_STMT(BPF_RET, 0);
+	struct sock_fprog drop = { .len = 1, .filter = &nothing };
+	uint8_t *fpdu = vt_zalloc(FPDU);
+	int on = 1;
+
+	CHECK(!setsockopt(v.sock, SOL_SOCKET, SO_ATTACH_FILTER, &drop, sizeof(drop)), "SO_ATTACH_FILTER: %s",
+	      strerror(errno));
+	CHECK_ERRNO(vt_send(&v.ep, 1, IBV_WR_SEND, vt_sge(v.buf, 0, 500), NULL, 0, IBV_SEND_SIGNALED), 0,
+		    "ibv_post_send");
+	vt_sleep_ms(50);
+	vt_ep_destroy_qp(&v.ep);
+	vt_sleep_ms(100);
+	CHECK(!setsockopt(v.sock, SOL_SOCKET, SO_DETACH_FILTER, &on, sizeof(on)), "SO_DETACH_FILTER: %s",
+	      strerror(errno));
+	CHECK_EQ(hear(&v, fpdu), SEND, "what was sent before the QP was destroyed");
+	CHECK(!memcmp(fpdu + 20, v.buf->ptr, 500), "its data");
+	peer_expect_end(v.sock, "a QP that was destroyed");
+}
+
 void tcp_peer_add_order(void)
 {
 	vt_add("tcp_peer/order/local_op", local_op, NULL, 0);
@@ -236,4 +260,5 @@ void tcp_peer_add_order(void)
 	vt_add("tcp_peer/order/refused_unread", refused_unread, NULL, 40);
 	vt_add("tcp_peer/order/no_receive", no_receive, NULL, 0);
 	vt_add("tcp_peer/order/gone", gone, NULL, 40);
+	vt_add("tcp_peer/last_words", last_words, NULL, 40);
 }

@@ -233,6 +233,29 @@ void berth_conn_attach(struct berth_conn *conn, struct berth_tcp *tcp)
 }
 
 /**
+ * berth_tcp_release - let go of a socket that is connected, or on its way to be
+ * @sock: socket of the kernel's; no more from here on
+ *
+ * TCP sends again what is lost of what it was given, and gives up a peer that does not answer, for sockets only that hold
+ * their network namespace; those of the kernel do not, and are left alone without timers. So it is made one that
+ * does, until TCP is done with it. A namespace that is on its end cannot be held: then the connection is reset.
+ *
+ * Context: process.
+ */
+void berth_tcp_release(struct socket *sock)
+{
+	struct net *net = maybe_get_net(sock_net(sock->sk));
+
+	if (net) {
+		sk_net_refcnt_upgrade(sock->sk);
+		put_net(net);
+	} else {
+		sock_no_linger(sock->sk);
+	}
+	sock_release(sock);
+}
+
+/**
  * berth_conn_detach - a QP lets go of its connection
  * @tcp: of the QP, tcp->mutex held
  *
@@ -265,6 +288,6 @@ void berth_conn_detach(struct berth_tcp *tcp)
 	release_sock(sk);
 
 	kernel_sock_shutdown(conn->sock, SHUT_WR);
-	sock_release(conn->sock);
+	berth_tcp_release(conn->sock);
 	berth_conn_put(conn);
 }

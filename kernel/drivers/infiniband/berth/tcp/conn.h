@@ -200,6 +200,7 @@ void berth_conn_put(struct berth_conn *conn);
 void berth_conn_attach(struct berth_conn *conn, struct berth_tcp *tcp);
 void berth_conn_detach(struct berth_tcp *tcp);
 void berth_conn_end(struct berth_conn *conn);
+void berth_tcp_release(struct socket *sock);
 
 /* tcp.c */
 unsigned long berth_tcp_patience(const struct berth_sq *sq);

@@ -117,7 +117,7 @@ void berth_dial_abandon(struct berth_tcp *tcp)
 {
 	if (!tcp->greeting)
 		return;
-	sock_release(berth_greeting_end(tcp->greeting));
+	berth_tcp_release(berth_greeting_end(tcp->greeting));
 	kfree(tcp->greeting);
 	tcp->greeting = NULL;
 }

@@ -83,7 +83,7 @@ struct berth_iw_call *berth_iw_call_take(struct berth_dev *dev, void *provider_d
 void berth_iw_call_end(struct berth_iw_call *call, int err)
 {
 	if (err)
-		sock_release(berth_greeting_end(&call->greeting));
+		berth_tcp_release(berth_greeting_end(&call->greeting));
 	/* The socket may have queued it once more before that. */
 	cancel_delayed_work_sync(&call->work);
 	free_call(call);
@@ -157,7 +157,7 @@ static void call_work(struct work_struct *work)
 	}
 	if (!claim(call))
 		return;
-	sock_release(berth_greeting_end(&call->greeting));
+	berth_tcp_release(berth_greeting_end(&call->greeting));
 	cancel_delayed_work(&call->work);
 	free_call(call);
 }
@@ -206,7 +206,7 @@ static void add_call(struct berth_iw_listener *listener, struct socket *sock)
 release:
 	atomic_dec(&dev->iw_call_count);
 	kfree(call);
-	sock_release(sock);
+	berth_tcp_release(sock);
 }
 
 static void come(struct berth_door *door, struct socket *sock)
@@ -229,7 +229,7 @@ static void come_by_lo(struct berth_door *door, struct socket *sock)
 	if (ndev == listener->dev->ndev)
 		add_call(listener, sock);
 	else
-		sock_release(sock);
+		berth_tcp_release(sock);
 }
 
 static bool is_any(const struct sockaddr_storage *ss)

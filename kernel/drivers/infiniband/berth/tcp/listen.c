@@ -170,7 +170,7 @@ static void caller_work(struct work_struct *work)
 	if (!ret)
 		return;
 	if (ret != -EAGAIN || time_after_eq(jiffies, caller->deadline)) {
-		sock_release(dismiss(caller));
+		berth_tcp_release(dismiss(caller));
 		return;
 	}
 	queue_delayed_work(berth_tcp_wq, &caller->work, caller->deadline - jiffies);
@@ -224,7 +224,7 @@ static void welcome(struct berth_listener *listener, struct socket *sock)
 
 refuse:
 	kfree(caller);
-	sock_release(sock);
+	berth_tcp_release(sock);
 }
 
 static void welcome_v4(struct berth_door *door, struct socket *sock)
