@@ -156,6 +156,32 @@ static void terminated(const void *unused __attribute__((unused)))
 	vt_buf_check(v.buf, 0, SIZE, "memory that nothing has come to");
 }
 
+/* What the victim cannot send fails when what it sent before has been carried out; it has to ask for that. */
+static void revoked(const void *unused __attribute__((unused)))
+{
+	struct victim v = heard();
+	struct vt_buf *large = vt_buf_new(v.dev, VT_HOST, LARGE, VT_ACCESS_ALL);
+	struct ibv_sge sge[2] = { vt_sge(v.buf, 0, 100), vt_sge(large, 0, LARGE) };
+	struct ibv_send_wr wr[2], *bad;
+	uint8_t *fpdu = vt_zalloc(FPDU);
+	int opcode, room = 8192;
+
+	setsockopt(v.sock, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	for (int i = 0; i < 2; i++)
+		wr[i] = (struct ibv_send_wr){ .wr_id = i + 1, .next = i ? NULL : &wr[1], .sg_list = &sge[i], .num_sge = 1,
+					      .opcode = IBV_WR_SEND, .send_flags = IBV_SEND_SIGNALED };
+	CHECK_ERRNO(ibv_post_send(v.ep.qp, wr, &bad), 0, "ibv_post_send");
+	vt_sleep_ms(300);
+	vt_buf_dereg(large);
+	do {
+		opcode = hear(&v, fpdu);
+	} while (opcode == SEND);
+	CHECK_EQ(opcode, READ_REQUEST, "what follows the half of a SEND");
+	answer(&v, fpdu[20] << 24 | fpdu[21] << 16 | fpdu[22] << 8 | fpdu[23], 0);
+	vt_expect_wc(&v.ep, v.ep.scq, 1, IBV_WC_SUCCESS, "a SEND that was carried out", NULL);
+	vt_expect_wc(&v.ep, v.ep.scq, 2, IBV_WC_LOC_PROT_ERR, "a SEND of memory that is gone", NULL);
+}
+
 /* A READ of ours and a WRITE that cannot be, together: the READ is answered first. */
 static void refused(const void *unused __attribute__((unused)))
 {
@@ -256,6 +282,7 @@ void tcp_peer_add_order(void)
 	vt_add("tcp_peer/order/local_op", local_op, NULL, 0);
 	vt_add("tcp_peer/order/unready", unready, NULL, 0);
 	vt_add("tcp_peer/order/terminated", terminated, NULL, 0);
+	vt_add("tcp_peer/order/revoked", revoked, NULL, 40);
 	vt_add("tcp_peer/order/refused", refused, NULL, 40);
 	vt_add("tcp_peer/order/refused_unread", refused_unread, NULL, 40);
 	vt_add("tcp_peer/order/no_receive", no_receive, NULL, 0);

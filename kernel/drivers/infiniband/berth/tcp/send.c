@@ -319,10 +319,17 @@ static bool idle(const struct berth_conn *conn)
 	return qp->sq.next == qp->sq.head && READ_ONCE(qp->ring->sq_prod) == qp->sq.head;
 }
 
-/* Has the WQE at next been sent in part? Segments of two messages are not mixed. */
+/*
+ * Has the WQE at next been sent in part? Segments of two messages are not mixed. One that cannot be gone on with ends the
+ * connection, when what is before it has completed.
+ */
 static bool in_message(const struct berth_conn *conn)
 {
-	return conn->qp->sq.offset || conn->announced || conn->immediate_sent || conn->payload_sent;
+	const struct berth_sq *sq = &conn->qp->sq;
+
+	if (!sq->offset && !conn->announced && !conn->immediate_sent && !conn->payload_sent)
+		return false;
+	return berth_sq_slot(sq, sq->next)->status == IB_WC_SUCCESS;
 }
 
 /* Is what was sent covered by a question that is open? If not, and it is time, ask. */
