@@ -70,13 +70,19 @@ static void write_space(struct sock *sk)
 		r->run(r, SOFTIRQ_BUDGET);
 }
 
-/* In the middle of what TCP does with a segment: later. */
+/*
+ * In the middle of what TCP does with a segment: later. Errors are also reported without the socket's lock (what the
+ * process has asked for of the socket level: timestamps of what was sent), so another one keeps the runner.
+ */
 static void state_change(struct sock *sk)
 {
-	struct berth_runner *r = sk->sk_user_data;
+	struct berth_runner *r;
 
+	read_lock_bh(&sk->sk_callback_lock);
+	r = sk->sk_user_data;
 	if (r)
 		berth_runner_again(r, 0);
+	read_unlock_bh(&sk->sk_callback_lock);
 }
 
 static const struct berth_hook hook = {
@@ -103,7 +109,8 @@ void berth_runner_start(struct berth_runner *r, struct delayed_work *work)
  * berth_runner_stop - TCP tells whom it told before
  * @r: runner, its socket locked
  *
- * When the socket's lock is let go of nobody in softirq is in run() or will be.
+ * When the socket's lock is let go of nobody in softirq is in run() or will be. Who reports an error without that lock
+ * is done with the runner when this returns.
  *
  * Context: process.
  */
