@@ -177,6 +177,7 @@ struct berth_tcp {
 	struct mutex mutex;		/* what follows; taken by works and by modify and destroy */
 	enum berth_tcp_state state;
 	struct delayed_work work;	/* dial.c: connects; closes what the QP does not want any more */
+	struct berth_path path;		/* of the QP when its work last looked, for addresses; it has no route */
 	struct berth_greeting *greeting;	/* CONNECTING, GREETED: with whom */
 	u32 attempts;
 	unsigned long give_up;		/* jiffies: this attempt has failed */

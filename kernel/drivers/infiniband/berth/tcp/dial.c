@@ -32,13 +32,13 @@ module_param_named(tcp_crc, use_crc, bool, 0644);
 MODULE_PARM_DESC(tcp_crc, "TCP QPs ask for MPA's CRC on new connections (default: no)");
 
 /* The rule: the smaller pair of address and number dials. */
-static bool we_dial(const struct berth_qp *qp)
+static bool we_dial(const struct berth_tcp *tcp)
 {
-	const struct berth_path *path = &qp->path;
+	const struct berth_path *path = &tcp->path;
 	const size_t n = path->family == AF_INET ? sizeof(path->saddr.v4) : sizeof(path->saddr.v6);
 	int order = memcmp(&path->saddr, &path->daddr, n);
 
-	return order ? order < 0 : qp->qpn < qp->dest_qpn;
+	return order ? order < 0 : tcp->qp->qpn < tcp->qp->dest_qpn;
 }
 
 /* Whether new connections are to have CRCs, whatever the peer says. */
@@ -84,9 +84,8 @@ static int sockaddr_of(struct sockaddr_storage *ss, const struct berth_path *pat
 }
 
 /* A socket on its way to the peer. */
-static struct socket *connect_socket(struct berth_qp *qp)
+static struct socket *connect_socket(const struct berth_path *path)
 {
-	const struct berth_path *path = &qp->path;
 	struct sockaddr_storage ss;
 	struct socket *sock;
 	int err, len;
@@ -148,7 +147,7 @@ static void failed(struct berth_tcp *tcp)
 static void dial(struct berth_tcp *tcp)
 {
 	struct berth_greeting *g = kzalloc(sizeof(*g), GFP_KERNEL);
-	struct socket *sock = g ? connect_socket(tcp->qp) : ERR_PTR(-ENOMEM);
+	struct socket *sock = g ? connect_socket(&tcp->path) : ERR_PTR(-ENOMEM);
 
 	if (IS_ERR(sock)) {
 		kfree(g);
@@ -220,7 +219,7 @@ static void greeted(struct berth_tcp *tcp)
 static void again(struct berth_tcp *tcp)
 {
 	berth_conn_detach(tcp);
-	if (we_dial(tcp->qp)) {
+	if (we_dial(tcp)) {
 		failed(tcp);
 	} else {
 		tcp->state = BERTH_TCP_AWAIT;
@@ -230,12 +229,18 @@ static void again(struct berth_tcp *tcp)
 	tcp->qp->transport->kick(tcp->qp);
 }
 
-static bool wanted(struct berth_qp *qp)
+/* Does the QP want a connection? Then its path is taken along: RESET, which waits for us, has cleared its own by then. */
+static bool wanted(struct berth_tcp *tcp)
 {
+	struct berth_qp *qp = tcp->qp;
 	bool wanted;
 
 	spin_lock_bh(&qp->sq.lock);
 	wanted = berth_qp_responds(qp) && !qp->failed;
+	if (wanted) {
+		tcp->path = qp->path;
+		RCU_INIT_POINTER(tcp->path.dst, NULL);
+	}
 	spin_unlock_bh(&qp->sq.lock);
 	return wanted;
 }
@@ -245,7 +250,7 @@ static void proceed(struct berth_tcp *tcp)
 	switch (tcp->state) {
 	case BERTH_TCP_IDLE:
 		tcp->attempts = 0;
-		tcp->state = we_dial(tcp->qp) ? BERTH_TCP_DIAL : BERTH_TCP_AWAIT;
+		tcp->state = we_dial(tcp) ? BERTH_TCP_DIAL : BERTH_TCP_AWAIT;
 		if (tcp->state == BERTH_TCP_DIAL)
 			dial(tcp);
 		else
@@ -310,7 +315,7 @@ void berth_dial_work(struct work_struct *work)
 	struct berth_tcp *tcp = container_of(work, struct berth_tcp, work.work);
 
 	mutex_lock(&tcp->mutex);
-	if (wanted(tcp->qp))
+	if (wanted(tcp))
 		proceed(tcp);
 	else
 		berth_dial_hang_up(tcp);

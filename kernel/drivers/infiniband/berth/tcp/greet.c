@@ -98,7 +98,7 @@ int berth_greeting_send(struct berth_greeting *g, const struct berth_mpa_frame *
 /**
  * berth_greeting_send_hello - the same, of a TCP QP
  * @g: greeting, its socket connected
- * @qp: who we are, and whom we want
+ * @qp: who we are, and whom we want; tcp->mutex held
  * @frame: what is to be said; its private data is added
  *
  * Return: 0 or a negative errno.
@@ -106,6 +106,7 @@ int berth_greeting_send(struct berth_greeting *g, const struct berth_mpa_frame *
 int berth_greeting_send_hello(struct berth_greeting *g, const struct berth_qp *qp,
 			      const struct berth_mpa_frame *frame)
 {
+	const struct berth_path *path = &qp->tcp->path;
 	struct berth_mpa_frame f = *frame;
 	struct berth_hello hello = {
 		.magic = cpu_to_be32(MAGIC),
@@ -114,8 +115,8 @@ int berth_greeting_send_hello(struct berth_greeting *g, const struct berth_qp *q
 		.dst_qpn = cpu_to_be32(qp->dest_qpn),
 	};
 
-	gid_of(hello.src_gid, qp->path.family, &qp->path.saddr);
-	gid_of(hello.dst_gid, qp->path.family, &qp->path.daddr);
+	gid_of(hello.src_gid, path->family, &path->saddr);
+	gid_of(hello.dst_gid, path->family, &path->daddr);
 	f.pd_len = sizeof(hello);
 	return berth_greeting_send(g, &f, &hello);
 }
