@@ -103,7 +103,11 @@ static void tell(struct berth_tcp *tcp, enum iw_cm_event_type type, int status,
 		kernel_getsockname(g->sock, (struct sockaddr *)&event.local_addr);
 		kernel_getpeername(g->sock, (struct sockaddr *)&event.remote_addr);
 	}
-	tcp->cm_id->event_handler(tcp->cm_id, &event);
+	/* Without memory for the private data. An event that the manager has not heard of at all is a bug to it later. */
+	if (tcp->cm_id->event_handler(tcp->cm_id, &event) && event.private_data_len) {
+		event.private_data_len = 0;
+		tcp->cm_id->event_handler(tcp->cm_id, &event);
+	}
 }
 
 static void forget_cm_id(struct berth_tcp *tcp)
