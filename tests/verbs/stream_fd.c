@@ -4,11 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <infiniband/berthdv.h>
+#include <linux/userfaultfd.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +22,7 @@
 
 #define SEED	0xfd
 #define SIZE	65536
+#define PAGE	4096
 
 #define CHECK_BUSY(call, what)						\
 	do {								\
@@ -58,6 +64,82 @@ static void busy(const void *unused __attribute__((unused)))
 	CHECK_ERRNO(vt_recv(&s.ep, 1, vt_sge(buf, 0, 1000)), 0, "ibv_post_recv");
 	CHECK_EQ(stream_take(&s, 1, "after all that"), 100, "byte_len");
 	vt_buf_expect(buf, 0, 100, SEED, 0, "after all that");
+}
+
+/* A page that is absent: who touches it waits for absent_fill(). */
+static void *absent_page(int *uffd)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .range.len = PAGE, .mode = UFFDIO_REGISTER_MODE_MISSING };
+	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(page != MAP_FAILED, "mmap: %s", strerror(errno));
+	*uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (*uffd < 0)
+		vt_skip("userfaultfd: %s", strerror(errno));
+	reg.range.start = (uintptr_t)page;
+	CHECK(!ioctl(*uffd, UFFDIO_API, &api) && !ioctl(*uffd, UFFDIO_REGISTER, &reg), "userfaultfd: %s",
+	      strerror(errno));
+	return page;
+}
+
+/* Waits for somebody to touch it. */
+static void absent_await(int uffd)
+{
+	struct uffd_msg msg;
+
+	CHECK(read(uffd, &msg, sizeof(msg)) == sizeof(msg) && msg.event == UFFD_EVENT_PAGEFAULT, "no fault: %s",
+	      strerror(errno));
+}
+
+static void absent_fill(int uffd, void *page, const char *text)
+{
+	static char from[PAGE] __attribute__((aligned(PAGE)));
+	struct uffdio_copy copy = { .dst = (uintptr_t)page, .src = (uintptr_t)from, .len = PAGE };
+
+	strcpy(from, text);
+	CHECK(!ioctl(uffd, UFFDIO_COPY, &copy), "UFFDIO_COPY: %s", strerror(errno));
+}
+
+struct option {
+	int fd;
+	void *name;
+	int err;
+};
+
+static void *set_ulp(void *arg)
+{
+	struct option *o = arg;
+
+	o->err = setsockopt(o->fd, IPPROTO_TCP, TCP_ULP, o->name, 4) ? errno : 0;
+	return NULL;
+}
+
+/* kTLS that was asked for before, and gets there behind the QP. */
+static void stalled(const void *unused __attribute__((unused)))
+{
+	struct stream s = stream_new(false);
+	struct vt_buf *buf = vt_buf_new(s.dev, VT_HOST, SIZE, VT_ACCESS_ALL);
+	struct option o = { .fd = s.fd };
+	pthread_t thread;
+	int uffd;
+
+	o.name = absent_page(&uffd);
+	CHECK(!pthread_create(&thread, NULL, set_ulp, &o), "pthread_create");
+	absent_await(uffd);
+	stream_attach(&s);
+	absent_fill(uffd, o.name, "tls");
+	CHECK(!pthread_join(thread, NULL), "pthread_join");
+	if (o.err == ENOENT)
+		vt_skip("this kernel has no kTLS");
+	CHECK_ERRNO(o.err, EEXIST, "setsockopt(TCP_ULP) that was begun before");
+	CHECK_ERRNO(vt_recv(&s.ep, 1, vt_sge(buf, 0, 1000)), 0, "ibv_post_recv");
+	vt_net_write(s.peer, 1000, SEED, 0, 1000);
+	CHECK_EQ(stream_take(&s, 1, "after that"), 1000, "byte_len");
+	vt_buf_expect(buf, 0, 1000, SEED, 0, "after that");
+	vt_ep_destroy_qp(&s.ep);
+	stream_await_back(&s);
+	CHECK(!setsockopt(s.fd, IPPROTO_TCP, TCP_ULP, "tls", 4), "setsockopt(TCP_ULP) afterwards: %s", strerror(errno));
 }
 
 /* The connection lasts as long as the QP. */
@@ -223,6 +305,7 @@ void stream_add_fd_cases(void)
 	static const enum ibv_qp_state states[] = { IBV_QPS_UNKNOWN, IBV_QPS_RESET, IBV_QPS_ERR };
 
 	vt_add("stream/fd/busy", busy, NULL, 0);
+	vt_add("stream/fd/stalled", stalled, NULL, 0);
 	vt_add("stream/fd/closed", closed, NULL, 0);
 	vt_add("stream/fd/back/destroy", given_back, &states[0], 0);
 	vt_add("stream/fd/back/reset", given_back, &states[1], 0);

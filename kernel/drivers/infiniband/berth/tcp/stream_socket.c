@@ -100,6 +100,9 @@ static const struct proto_ops *busy_ops_of(const struct socket *sock)
 	return ops;
 }
 
+/* An option that was begun before comes to TCP all the same. Of those one would exchange the operations, and finds them taken. */
+static const struct tcp_ulp_ops busy_ulp = { .name = "berth", .owner = THIS_MODULE };
+
 /* ---- life ---- */
 
 void berth_socket_get(struct berth_socket *s)
@@ -197,6 +200,7 @@ static int adopt(struct berth_socket *s, struct berth_qp *qp)
 		limit_window(s, qp->rq.area);
 		s->old_ops = s->sock->ops;
 		WRITE_ONCE(s->sock->ops, busy_ops_of(s->sock));
+		inet_csk(sk)->icsk_ulp_ops = &busy_ulp;
 	}
 	release_sock(sk);
 	return err;
@@ -303,6 +307,7 @@ void berth_stream_detach(struct berth_stream *stream)
 	sk->sk_allocation = s->old_allocation;
 	if (s->limited)
 		sk->sk_userlocks &= ~SOCK_RCVBUF_LOCK;
+	inet_csk(sk)->icsk_ulp_ops = NULL;
 	WRITE_ONCE(s->sock->ops, s->old_ops);
 	berth_parts_disown(s->parts);
 	s->qp = NULL;
