@@ -6,6 +6,9 @@
 #include <endian.h>
 #include <errno.h>
 #include <linux/filter.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -277,6 +280,50 @@ static void last_words(const void *unused __attribute__((unused)))
 	peer_expect_end(v.sock, "a QP that was destroyed");
 }
 
+/* How many skbs there are, as far as the allocator tells. */
+static long skbs(void)
+{
+	FILE *f = fopen("/proc/slabinfo", "r");
+	char line[400];
+	long n, sum = 0;
+
+	CHECK(f, "/proc/slabinfo: %s", strerror(errno));
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "skbuff_%*s %ld", &n) == 1)
+			sum += n;
+	fclose(f);
+	return sum;
+}
+
+/* A SEND that waits, behind which the victim looks for the answer of its READ, comes in a packet a byte. */
+static void dribbled(const void *unused __attribute__((unused)))
+{
+	const size_t len = 20000;
+	struct victim v = heard();
+	uint8_t *fpdu = vt_zalloc(FPDU), *bytes = vt_zalloc(len + 100);
+	uint32_t id = post_read(&v, 1, fpdu);
+	long before, more;
+	size_t n;
+	int on = 1;
+
+	setsockopt(v.sock, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	n = peer_untagged(bytes, SEND, LAST, 0, v.msn, 0, v.src->ptr, len);
+	peer_say(v.sock, bytes, 20);
+	vt_sleep_ms(100);
+	before = skbs();
+	for (size_t i = 20; i < n; i++)
+		peer_say(v.sock, bytes + i, 1);
+	vt_sleep_ms(100);
+	more = skbs() - before;
+	CHECK(more < 3000, "%ld skbs more for %zu packets of a byte", more, n);
+	answer(&v, id, 500);
+	vt_expect_wc(&v.ep, v.ep.scq, 1, IBV_WC_SUCCESS, "a READ behind a SEND that waits", NULL);
+	vt_buf_expect_copy(v.buf, 0, 500, v.src, 0, "a READ");
+	CHECK_ERRNO(vt_recv(&v.ep, 2, vt_sge(v.buf, 1000, 30000)), 0, "ibv_post_recv");
+	vt_expect_wc(&v.ep, v.ep.rcq, 2, IBV_WC_SUCCESS, "a SEND that has waited", NULL);
+	vt_buf_expect_copy(v.buf, 1000, len, v.src, 0, "a SEND that has waited");
+}
+
 void tcp_peer_add_order(void)
 {
 	vt_add("tcp_peer/order/local_op", local_op, NULL, 0);
@@ -287,5 +334,6 @@ void tcp_peer_add_order(void)
 	vt_add("tcp_peer/order/refused_unread", refused_unread, NULL, 40);
 	vt_add("tcp_peer/order/no_receive", no_receive, NULL, 0);
 	vt_add("tcp_peer/order/gone", gone, NULL, 40);
+	vt_add("tcp_peer/dribbled_behind", dribbled, NULL, 60);
 	vt_add("tcp_peer/last_words", last_words, NULL, 40);
 }

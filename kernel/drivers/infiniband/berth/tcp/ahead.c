@@ -7,10 +7,15 @@
 /* Memory that may be kept for one connection; then the stream stops as if nothing were behind. */
 #define KEPT_MAX	(1U << 20)
 
+/* So few bytes of an skb are copied: they would keep much more memory than they are, and a segment may come in many such. */
+#define COPY_MAX	512
+#define COPY_ROOM	SKB_WITH_OVERHEAD(2048)
+
 /* Where in an skb a kept piece lies. */
 struct piece {
 	u32 offset;
 	u32 len;
+	bool copied;	/* to an skb of ours, and to its end: there may be room for more */
 };
 
 static struct piece *piece_of(struct sk_buff *skb)
@@ -51,11 +56,38 @@ bool berth_ahead_between(const struct berth_ahead *ahead)
 	return berth_fpdu_done(&ahead->fpdu);
 }
 
-static void keep(struct berth_ahead *ahead, struct sk_buff *piece, u32 offset, u32 len)
+static void keep(struct berth_ahead *ahead, struct sk_buff *skb, struct piece piece)
 {
-	*piece_of(piece) = (struct piece){ offset, len };
-	__skb_queue_tail(&ahead->kept, piece);
-	ahead->bytes += piece->truesize;
+	*piece_of(skb) = piece;
+	__skb_queue_tail(&ahead->kept, skb);
+	ahead->bytes += skb->truesize;
+}
+
+/* The last skb that is kept, with room for @len bytes of a copy; NULL: no memory. */
+static struct sk_buff *copy_room(struct berth_ahead *ahead, u32 len)
+{
+	struct sk_buff *skb = skb_peek_tail(&ahead->kept);
+
+	BUILD_BUG_ON(COPY_ROOM < COPY_MAX || COPY_ROOM < BERTH_DDP_HDR_MAX);
+	if (skb && piece_of(skb)->copied && skb_tailroom(skb) >= len)
+		return skb;
+	skb = alloc_skb(COPY_ROOM, GFP_ATOMIC | __GFP_NOWARN);
+	if (skb)
+		keep(ahead, skb, (struct piece){ .copied = true });
+	return skb;
+}
+
+static int keep_copy(struct berth_ahead *ahead, const struct sk_buff *from, u32 offset, u32 len)
+{
+	struct sk_buff *skb = copy_room(ahead, len);
+
+	if (!skb)
+		return -ENOMEM;
+	if (skb_copy_bits(from, offset, skb_tail_pointer(skb), len))
+		return -EPROTO;
+	skb_put(skb, len);
+	piece_of(skb)->len += len;
+	return 0;
 }
 
 /* Keeps bytes of an skb. Returns 0 or -ENOMEM. */
@@ -70,10 +102,12 @@ static int keep_part(struct berth_ahead *ahead, struct sk_buff *skb, u32 offset,
 		piece_of(last)->len += len;
 		return 0;
 	}
+	if (len <= COPY_MAX && skb_frags_readable(skb))
+		return keep_copy(ahead, skb, offset, len);
 	clone = skb_clone(skb, GFP_ATOMIC | __GFP_NOWARN);
 	if (!clone)
 		return -ENOMEM;
-	keep(ahead, clone, offset, len);
+	keep(ahead, clone, (struct piece){ .offset = offset, .len = len });
 	return 0;
 }
 
@@ -81,12 +115,12 @@ static int keep_part(struct berth_ahead *ahead, struct sk_buff *skb, u32 offset,
 static int keep_headers(struct berth_ahead *ahead)
 {
 	const struct berth_fpdu *f = &ahead->fpdu;
-	struct sk_buff *skb = alloc_skb(f->hdr_len, GFP_ATOMIC | __GFP_NOWARN);
+	struct sk_buff *skb = copy_room(ahead, f->hdr_len);
 
 	if (!skb)
 		return -ENOMEM;
 	skb_put_data(skb, f->hdr, f->hdr_len);
-	keep(ahead, skb, 0, f->hdr_len);
+	piece_of(skb)->len += f->hdr_len;
 	return 0;
 }
 
