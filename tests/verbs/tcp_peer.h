@@ -67,6 +67,8 @@ uint8_t *peer_put64(uint8_t *at, uint64_t value);
 
 /** victim_new() - A QP of --peer in INIT, and its memory. */
 struct victim victim_new(void);
+/** victim_of() - The same on that device, its options as for side 1 of a pair. */
+struct victim victim_of(struct vt_dev *dev, struct vt_opts o);
 /** victim_await() - To RTS: it waits for the peer's call. */
 void victim_await(struct victim *v);
 /** victim_greet() - Call it: through MPA's handshake. */

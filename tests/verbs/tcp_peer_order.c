@@ -280,6 +280,43 @@ static void last_words(const void *unused __attribute__((unused)))
 	peer_expect_end(v.sock, "a QP that was destroyed");
 }
 
+static int destroy_srq(void *srq)
+{
+	return ibv_destroy_srq(srq);
+}
+
+/* What is posted to an SRQ is found soon, although nobody tells, and however long the peer may be kept waiting. */
+static void srq(const void *unused __attribute__((unused)))
+{
+	struct ibv_srq_init_attr attr = { .attr = { .max_wr = 16, .max_sge = 1 } };
+	struct ibv_recv_wr wr = { .wr_id = 1, .num_sge = 1 }, *bad;
+	struct vt_dev *dev = vt_open(vt_cfg.peer);
+	uint8_t bytes[1000];
+	struct ibv_sge sge;
+	struct vt_opts o = VT_OPTS;
+	uint64_t waited = 0, since;
+	struct victim v;
+
+	o.min_rnr_timer = 0;	/* 655 ms */
+	o.srq[1] = ibv_create_srq(dev->pd, &attr);
+	CHECK(o.srq[1], "ibv_create_srq: %s", strerror(errno));
+	vt_defer(destroy_srq, o.srq[1], "ibv_destroy_srq");
+	v = victim_of(dev, o);
+	victim_await(&v);
+	victim_greet(&v);
+	sge = vt_sge(v.buf, 0, 1000);
+	wr.sg_list = &sge;
+	for (uint32_t i = 1; i <= 5; i++) {
+		peer_say(v.sock, bytes, peer_untagged(bytes, SEND, LAST, 0, i, 0, v.src->ptr, 500));
+		vt_sleep_ms(50);
+		since = vt_now_ms();
+		CHECK_ERRNO(ibv_post_srq_recv(o.srq[1], &wr, &bad), 0, "ibv_post_srq_recv");
+		vt_expect_wc(&v.ep, v.ep.rcq, 1, IBV_WC_SUCCESS, "a SEND that has waited", NULL);
+		waited += vt_now_ms() - since;
+	}
+	CHECK(waited < 1500, "5 receives were found after %llu ms", (unsigned long long)waited);
+}
+
 /* How many skbs there are, as far as the allocator tells. */
 static long skbs(void)
 {
@@ -334,6 +371,7 @@ void tcp_peer_add_order(void)
 	vt_add("tcp_peer/order/refused_unread", refused_unread, NULL, 40);
 	vt_add("tcp_peer/order/no_receive", no_receive, NULL, 0);
 	vt_add("tcp_peer/order/gone", gone, NULL, 40);
+	vt_add("tcp_peer/srq", srq, NULL, 0);
 	vt_add("tcp_peer/dribbled_behind", dribbled, NULL, 60);
 	vt_add("tcp_peer/last_words", last_words, NULL, 40);
 }

@@ -144,7 +144,12 @@ size_t peer_read_request(uint8_t *at, uint32_t msn, uint32_t rkey, uint64_t va, 
 
 struct victim victim_new(void)
 {
-	struct victim v = { .dev = vt_open(vt_cfg.peer), .o = VT_OPTS, .msn = 1, .sock = -1 };
+	return victim_of(vt_open(vt_cfg.peer), VT_OPTS);
+}
+
+struct victim victim_of(struct vt_dev *dev, struct vt_opts o)
+{
+	struct victim v = { .dev = dev, .o = o, .msn = 1, .sock = -1 };
 
 	memset(v.gid.raw + 10, 0xff, 2);
 	inet_pton(AF_INET, peer_address(), v.gid.raw + 12);

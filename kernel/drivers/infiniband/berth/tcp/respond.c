@@ -98,19 +98,18 @@ static struct berth_term_error error_of(struct berth_qp *qp, const struct berth_
 	return error;
 }
 
-/* Look again when the process has posted receives, or after a while where it need not tell. */
+/* Look again when the process has posted receives, or after a while. */
 static void wait_for_receive(struct berth_conn *conn)
 {
 	struct berth_qp *qp = conn->qp;
+	unsigned long pause = usecs_to_jiffies(berth_rnr_usec(qp->rq.min_rnr_timer)) + 1;
 
 	conn->unready = true;
 	if (!conn->rnr_told && !berth_conn_is_iw(conn))
 		conn->tell_rnr = true;
 	conn->rnr_told = true;
-	if (!qp->srq)
-		berth_qp_ask_for_doorbell(qp, true);
-	/* The SRQ's process never tells; one that posted before it was asked has not either. */
-	berth_runner_again(&conn->runner, usecs_to_jiffies(berth_rnr_usec(qp->rq.min_rnr_timer)) + 1);
+	/* Who posts to an SRQ never tells. */
+	berth_runner_again(&conn->runner, qp->srq ? min(pause, BERTH_SILENT_POLL) : pause);
 }
 
 static int refuse(struct berth_conn *conn, const struct berth_ddp *seg, enum berth_rsp_result result)
@@ -156,8 +155,15 @@ static enum berth_rsp_result take_receive(struct berth_conn *conn)
 {
 	struct berth_qp *qp = conn->qp;
 	enum berth_rsp_result result = berth_rsp_take(qp);
+	bool asked = conn->rnr_told;
 
-	if (!result && conn->rnr_told) {
+	if (result == BERTH_RSP_RNR && !qp->srq) {
+		/* What was posted before the process sees this is seen now. */
+		berth_qp_ask_for_doorbell(qp, true);
+		asked = true;
+		result = berth_rsp_take(qp);
+	}
+	if (!result && asked) {
 		conn->rnr_told = false;
 		conn->tell_rnr = false;
 		if (!qp->srq)

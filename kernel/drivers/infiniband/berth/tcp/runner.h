@@ -15,6 +15,9 @@
 struct task_struct;
 struct delayed_work;
 
+/* Between two looks for receives where the process that posts them does not tell. */
+#define BERTH_SILENT_POLL	msecs_to_jiffies(10)
+
 /* The callbacks of a socket. */
 struct berth_hook {
 	void (*data_ready)(struct sock *sk);

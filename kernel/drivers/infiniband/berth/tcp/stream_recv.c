@@ -19,9 +19,6 @@
 #include "../stats.h"
 #include "stream.h"
 
-/* The process that posts to an SRQ, or returns chunks of an area, does not tell. */
-#define SILENT_POLL	msecs_to_jiffies(10)
-
 /* For what follows a packet that may be a part of what the peer has written. */
 #define CUT_WAIT	(50 * NSEC_PER_USEC)
 
@@ -51,8 +48,9 @@ static int hold_receive(struct berth_socket *s)
 		result = berth_rsp_take(qp);
 	}
 	if (result == BERTH_RSP_RNR) {
+		/* The process that posts to an SRQ, or returns chunks of an area, does not tell. */
 		if (silent)
-			berth_runner_again(&s->runner, rq->area ? 1 : SILENT_POLL);
+			berth_runner_again(&s->runner, rq->area ? 1 : BERTH_SILENT_POLL);
 		return -EAGAIN;
 	}
 	if (result)
