@@ -56,6 +56,34 @@ wait $server 2>/dev/null
 ports "20000 20007"
 cm_pair iwarp/peer/used_ports rping -s -a $four -p $port -C 3 -V -- rping -c -a $four -p $port -C 3 -V
 ports "$before_ports"
+# ---- it is gone, and the program, too: TCP gives up by itself ----
+closing() { ip netns exec tb ss -Htano state fin-wait-1 "dport = :$port"; }
+is_closing() { [[ $(closing) ]]; }
+given_up() { ! is_closing; }
+if modprobe -q sch_netem; then
+	before_retries=$(ip netns exec tb sysctl -n net.ipv4.tcp_orphan_retries)
+	ip netns exec tb sysctl -qw net.ipv4.tcp_orphan_retries=1
+	ip netns exec ta rping -s -a $four -p $port >/dev/null 2>&1 & server=$!
+	await_listener rping
+	ip netns exec tb rping -c -a $four -p $port >/dev/null 2>&1 & client=$!
+	wait_for ip netns exec tb bash -c "[[ \$(ss -Htn 'dport = :$port') ]]"
+	sleep 0.5
+	bad_wire loss 100%
+	sleep 0.3
+	kill -9 $client $server
+	wait $client $server 2>/dev/null
+	if ! wait_for is_closing; then
+		fail iwarp/peer/orphan "no connection waits for the peer"
+	elif wait_for given_up; then
+		pass iwarp/peer/orphan
+	else
+		fail iwarp/peer/orphan "still there: $(closing)"
+	fi
+	good_wire
+	ip netns exec tb sysctl -qw net.ipv4.tcp_orphan_retries="$before_retries"
+else
+	skip iwarp/peer/orphan "this kernel has no netem"
+fi
 same_census iwarp/peer/left_behind "$before" iw0 iw1
 cm_pair iwarp/peer/works_afterwards rping -s -a $four -C 3 -V -- rping -c -a $four -C 3 -V
 exit $failed
