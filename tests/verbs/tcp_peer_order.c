@@ -201,6 +201,24 @@ static void refused(const void *unused __attribute__((unused)))
 	vt_expect_state(&v.ep, IBV_QPS_ERR, "state");
 }
 
+/* The same of a SEND that has arrived, and is to invalidate what it must not. */
+static void refused_late(const void *unused __attribute__((unused)))
+{
+	struct victim v = heard();
+	uint8_t *fpdu = vt_zalloc(FPDU), bytes[1000];
+	size_t n, at;
+
+	CHECK_ERRNO(vt_recv(&v.ep, 1, vt_sge(v.buf, 1000, 2000)), 0, "ibv_post_recv");
+	at = peer_read_request(bytes, 1, v.buf->mr->rkey, v.buf->iova, 500);
+	n = at + peer_untagged(bytes + at, SEND_INV, LAST, 0, v.msn, 0, v.src->ptr, 300);
+	peer_put32(bytes + at + 4, 0x12345678);
+	peer_say(v.sock, bytes, n);
+	CHECK_EQ(hear(&v, fpdu), READ_RESPONSE, "what comes before a Terminate");
+	CHECK(!memcmp(fpdu + 16, v.buf->ptr, 500), "data of a READ before a SEND that was refused");
+	peer_expect_terminate(&v, "a bad key to invalidate behind a READ");
+	vt_expect_state(&v.ep, IBV_QPS_ERR, "state");
+}
+
 /* One who does not take the answer is not waited for. */
 static void refused_unread(const void *unused __attribute__((unused)))
 {
@@ -368,6 +386,7 @@ void tcp_peer_add_order(void)
 	vt_add("tcp_peer/order/terminated", terminated, NULL, 0);
 	vt_add("tcp_peer/order/revoked", revoked, NULL, 40);
 	vt_add("tcp_peer/order/refused", refused, NULL, 40);
+	vt_add("tcp_peer/order/refused_late", refused_late, NULL, 40);
 	vt_add("tcp_peer/order/refused_unread", refused_unread, NULL, 40);
 	vt_add("tcp_peer/order/no_receive", no_receive, NULL, 0);
 	vt_add("tcp_peer/order/gone", gone, NULL, 40);

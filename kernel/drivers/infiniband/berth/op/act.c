@@ -33,8 +33,9 @@ enum berth_rsp_result berth_rsp_take(struct berth_qp *qp)
 {
 	int ret;
 
+	/* One that was malformed stays so, where the QP fails a little later only. */
 	if (qp->rq.held)
-		return BERTH_RSP_OK;
+		return qp->rq.status == IB_WC_LOC_QP_OP_ERR ? BERTH_RSP_OPERATION : BERTH_RSP_OK;
 	ret = berth_rq_take(qp);
 	if (!ret)
 		return BERTH_RSP_OK;

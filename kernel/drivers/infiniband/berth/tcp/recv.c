@@ -164,8 +164,9 @@ static int act(struct berth_conn *conn)
 		conn->todo = conn->todo == BERTH_TCP_WHOLE ? BERTH_TCP_FINISH : BERTH_TCP_NOTHING;
 	}
 	if (conn->todo == BERTH_TCP_FINISH) {
-		conn->todo = BERTH_TCP_NOTHING;
 		ret = end(conn, seg);
+		if (ret != -EAGAIN)
+			conn->todo = BERTH_TCP_NOTHING;
 	}
 	return ret;
 }

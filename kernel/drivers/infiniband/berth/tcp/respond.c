@@ -98,6 +98,12 @@ static struct berth_term_error error_of(struct berth_qp *qp, const struct berth_
 	return error;
 }
 
+/* The process that posts to an SRQ, or returns chunks of an area, does not tell. */
+static bool receives_come_silently(const struct berth_qp *qp)
+{
+	return qp->srq || qp->rq.area;
+}
+
 /* Look again when the process has posted receives, or after a while. */
 static void wait_for_receive(struct berth_conn *conn)
 {
@@ -108,8 +114,7 @@ static void wait_for_receive(struct berth_conn *conn)
 	if (!conn->rnr_told && !berth_conn_is_iw(conn))
 		conn->tell_rnr = true;
 	conn->rnr_told = true;
-	/* Who posts to an SRQ never tells. */
-	berth_runner_again(&conn->runner, qp->srq ? min(pause, BERTH_SILENT_POLL) : pause);
+	berth_runner_again(&conn->runner, receives_come_silently(qp) ? min(pause, BERTH_SILENT_POLL) : pause);
 }
 
 static int refuse(struct berth_conn *conn, const struct berth_ddp *seg, enum berth_rsp_result result)
@@ -136,6 +141,7 @@ static int outcome(struct berth_conn *conn, const struct berth_ddp *seg,
 {
 	switch (result) {
 	case BERTH_RSP_OK:
+		conn->refusing = false;
 		return 0;
 	case BERTH_RSP_RNR:
 		wait_for_receive(conn);
@@ -157,7 +163,7 @@ static enum berth_rsp_result take_receive(struct berth_conn *conn)
 	enum berth_rsp_result result = berth_rsp_take(qp);
 	bool asked = conn->rnr_told;
 
-	if (result == BERTH_RSP_RNR && !qp->srq) {
+	if (result == BERTH_RSP_RNR && !receives_come_silently(qp)) {
 		/* What was posted before the process sees this is seen now. */
 		berth_qp_ask_for_doorbell(qp, true);
 		asked = true;
@@ -166,7 +172,7 @@ static enum berth_rsp_result take_receive(struct berth_conn *conn)
 	if (!result && asked) {
 		conn->rnr_told = false;
 		conn->tell_rnr = false;
-		if (!qp->srq)
+		if (!receives_come_silently(qp))
 			berth_qp_ask_for_doorbell(qp, false);
 	}
 	return result;
@@ -445,10 +451,12 @@ static int end_send(struct berth_conn *conn, const struct berth_ddp *seg)
 		tail.opcode = BERTH_WR_SEND_IMM;
 		tail.ex = (__force u32)conn->imm;
 	}
+	result = berth_rsp_finish(conn->qp, &tail, conn->qp->rq.received);
+	if (result)
+		return outcome(conn, seg, result);
 	conn->imm_held = false;
 	conn->msn[BERTH_QN_SEND]++;
-	result = berth_rsp_finish(conn->qp, &tail, conn->qp->rq.received);
-	return result ? refuse(conn, seg, result) : 0;
+	return 0;
 }
 
 int berth_tcp_request_end(struct berth_conn *conn, const struct berth_ddp *seg)

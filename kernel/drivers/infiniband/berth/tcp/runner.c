@@ -25,7 +25,7 @@ static struct berth_hook hook_set(struct sock *sk, const struct berth_hook *hook
 		.write_space = sk->sk_write_space,
 		.error_report = sk->sk_error_report,
 	};
-	sk->sk_user_data = data;
+	WRITE_ONCE(sk->sk_user_data, data);
 	sk->sk_data_ready = hook->data_ready;
 	sk->sk_state_change = hook->state_change;
 	sk->sk_write_space = hook->write_space;
@@ -71,18 +71,18 @@ static void write_space(struct sock *sk)
 }
 
 /*
- * In the middle of what TCP does with a segment: later. Errors are also reported without the socket's lock (what the
- * process has asked for of the socket level: timestamps of what was sent), so another one keeps the runner.
+ * In the middle of what TCP does with a segment: later. Errors are also reported without the socket's lock, even by
+ * interrupts (what the process has asked for of the socket level: timestamps of what was sent).
  */
 static void state_change(struct sock *sk)
 {
 	struct berth_runner *r;
 
-	read_lock_bh(&sk->sk_callback_lock);
-	r = sk->sk_user_data;
+	rcu_read_lock();
+	r = READ_ONCE(sk->sk_user_data);
 	if (r)
 		berth_runner_again(r, 0);
-	read_unlock_bh(&sk->sk_callback_lock);
+	rcu_read_unlock();
 }
 
 static const struct berth_hook hook = {
@@ -110,14 +110,14 @@ void berth_runner_start(struct berth_runner *r, struct delayed_work *work)
  * @r: runner, its socket locked
  *
  * When the socket's lock is let go of nobody in softirq is in run() or will be. Who reports an error without that lock
- * is done with the runner when this returns.
+ * is done with the runner after an RCU grace period.
  *
  * Context: process.
  */
 void berth_runner_stop(struct berth_runner *r)
 {
 	hook_set(r->sk, &r->old, NULL);
-	r->work = NULL;
+	WRITE_ONCE(r->work, NULL);
 }
 
 /**
@@ -145,11 +145,13 @@ void berth_runner_process(struct berth_runner *r)
 
 /**
  * berth_runner_again - have a worker run it
- * @r: runner, its socket locked
+ * @r: runner, its socket locked; or an RCU reader that has found it by its socket
  * @delay: jiffies until then
  */
 void berth_runner_again(struct berth_runner *r, unsigned long delay)
 {
-	if (r->work)
-		mod_delayed_work(berth_qp_wq, r->work, delay);
+	struct delayed_work *work = READ_ONCE(r->work);
+
+	if (work)
+		mod_delayed_work(berth_qp_wq, work, delay);
 }

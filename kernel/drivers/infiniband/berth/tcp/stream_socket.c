@@ -304,6 +304,8 @@ void berth_stream_detach(struct berth_stream *stream)
 	sk = s->runner.sk;
 	lock_sock(sk);
 	berth_runner_stop(&s->runner);
+	/* Those who report errors without the lock. Sockets that no process has had report none. */
+	synchronize_rcu_expedited();
 	sk->sk_allocation = s->old_allocation;
 	if (s->limited)
 		sk->sk_userlocks &= ~SOCK_RCVBUF_LOCK;
