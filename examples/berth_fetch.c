@@ -256,7 +256,7 @@ static int land(struct landing *l, int sock, bool has_length)
 	}
 	if (has_length)
 		return 0;
-	say("the file does not fit into %" PRIu64 " bytes: make room with -s", l->room);
+	say("the file does not fit into %" PRIu64 " bytes: make room with -s", l->room - 1);
 	return -EFBIG;
 }
 
@@ -344,7 +344,8 @@ static int fetch(const struct options *opt)
 	sock = http_get(&opt->url, &has_length, &length);
 	if (sock < 0)
 		return sock;
-	l.room = has_length ? length : opt->room;
+	/* Without a length, one byte more, which must not come: that tells too much from enough. */
+	l.room = has_length ? length : opt->room + 1;
 	/* Nothing to land: a receive of no bytes would be refused. */
 	if (l.room)
 		err = set_up(&l, opt);

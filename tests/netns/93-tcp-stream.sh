@@ -20,19 +20,36 @@ VT_PEER_NETNS=a VT_PEER_ADDR=10.77.0.1 run_verbs_as stream/ stream/lo/ stream --
 fetch() {
 	env LD_LIBRARY_PATH=/usr/lib/x86_64-linux-gnu ip netns exec a "$TESTS/../../examples/berth_fetch" -d berth0 "$@"
 }
-serving() { [[ $(ip netns exec b ss -Hltn) == *:8000* ]]; }
+serving() { [[ $(ip netns exec b ss -Hltn) == *:$1* ]]; }
+# A response that tells no length: as many bytes as there is room for, and one more.
+no_length() {
+	local url=http://10.77.0.2:8001/
+	ip netns exec b python3 -c 'import socket, sys
+s = socket.create_server(("", 8001))
+while True:
+    c = s.accept()[0]
+    c.recv(4096)
+    c.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + open(sys.argv[1], "rb").read())
+    c.close()' "$1" >/dev/null 2>&1 &
+	wait_for serving 8001 || { fail fetch/no_length "the server does not listen"; return; }
+	check fetch/no_length/fits fetch -s 3000001 -o "$1.copy" "$url"
+	check fetch/no_length/bytes cmp "$1" "$1.copy"
+	refuse fetch/no_length/overflows 'does not fit into 3000000 bytes' fetch -s 3000000 "$url"
+	kill %%
+}
 fetch_all() {
 	local kind dir=/tmp/fetch.$$ url=http://10.77.0.2:8000/file
 	mkdir -p "$dir"
 	head -c 3000001 /dev/urandom >"$dir/file"
 	ip netns exec b python3 -m http.server -d "$dir" 8000 >/dev/null 2>&1 &
-	wait_for serving || { fail fetch/server "python3 -m http.server does not listen"; return; }
+	wait_for serving 8000 || { fail fetch/server "python3 -m http.server does not listen"; return; }
 	for kind in heap udmabuf bar; do
 		check "fetch/$kind" fetch -m "$kind" -o "$dir/$kind" "$url"
 		check "fetch/$kind/bytes" cmp "$dir/file" "$dir/$kind"
 	done
 	refuse fetch/absent 404 fetch "${url}s"
 	kill %%
+	no_length "$dir/file"
 	rm -rf "$dir"
 }
 fetch_all
