@@ -118,7 +118,7 @@ struct ibv_dm *berth_alloc_dm(struct ibv_context *ibctx, struct ibv_alloc_dm_att
 
 int berth_free_dm(struct ibv_dm *ibdm)
 {
-	int ret = berth_free_dm_handle(ibdm->context, ibdm->handle);
+	int ret = berth_destroyed(berth_free_dm_handle(ibdm->context, ibdm->handle));
 
 	if (!ret)
 		berth_dm_unmap(ibdm);

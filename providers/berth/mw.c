@@ -32,7 +32,7 @@ int berth_dealloc_mw(struct ibv_mw *mw)
 {
 	int ret;
 
-	ret = ibv_cmd_dealloc_mw(mw);
+	ret = berth_destroyed(ibv_cmd_dealloc_mw(mw));
 	if (!ret)
 		free(mw);
 	return ret;

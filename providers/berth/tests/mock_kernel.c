@@ -175,11 +175,32 @@ static int attach_socket(struct ib_uverbs_ioctl_hdr *hdr)
 	return mock.attach_errno ? -1 : 0;
 }
 
+static int alloc_dm(struct ib_uverbs_ioctl_hdr *hdr)
+{
+	uint64_t length = 0, offset;
+
+	get(hdr, UVERBS_ATTR_ALLOC_DM_LENGTH, &length, sizeof(length));
+	offset = new_map(length);
+	put(hdr, BERTH_ATTR_DM_ALLOC_MMAP_OFFSET, &offset, sizeof(offset));
+	put_handle(hdr, UVERBS_ATTR_ALLOC_DM_HANDLE);
+	return 0;
+}
+
+static int free_dm(void)
+{
+	errno = mock.gone ? EIO : 0;
+	return mock.gone ? -1 : 0;
+}
+
 /* A command of the older interface, tunnelled: the first word of its response is the handle. */
 static int invoke_write(struct ib_uverbs_ioctl_hdr *hdr)
 {
 	struct ib_uverbs_attr *resp = find(hdr, UVERBS_ATTR_CORE_OUT);
 
+	if (mock.gone) {
+		errno = EIO;
+		return -1;
+	}
 	if (resp && resp->len >= 4)
 		memcpy((void *)(uintptr_t)resp->data, &next_handle, 4);
 	next_handle++;
@@ -216,6 +237,10 @@ static int uverbs(struct ib_uverbs_ioctl_hdr *hdr)
 		return attach_socket(hdr);
 	case COMMAND(UVERBS_OBJECT_MR, UVERBS_METHOD_REG_DMABUF_MR):
 		return reg_dmabuf(hdr);
+	case COMMAND(UVERBS_OBJECT_DM, UVERBS_METHOD_DM_ALLOC):
+		return alloc_dm(hdr);
+	case COMMAND(UVERBS_OBJECT_DM, UVERBS_METHOD_DM_FREE):
+		return free_dm();
 	case COMMAND(UVERBS_OBJECT_MR, UVERBS_METHOD_MR_DESTROY):
 	case COMMAND(UVERBS_OBJECT_PD, UVERBS_METHOD_PD_DESTROY):
 		return 0;

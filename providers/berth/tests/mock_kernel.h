@@ -39,6 +39,7 @@ struct mock_state {
 	int doorbell_errno;
 	int dmabuf_errno;
 	int attach_errno;
+	bool gone;			/* the device: EIO to device memory and windows */
 	bool short_map;			/* a QP mapping that cannot hold its rings */
 	/* the newest objects */
 	struct berth_cq_ring *cq_ring;

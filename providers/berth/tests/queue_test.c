@@ -596,6 +596,25 @@ static void reg_dmabuf__passes_all(void)
 	tear_down(&s);
 }
 
+/* The device has gone and taken them along: this side's part goes too. */
+static void destroy__after_the_device(void)
+{
+	struct ibv_alloc_dm_attr attr = { .length = 64 };
+	struct ibv_mw *mw;
+	struct ibv_dm *dm;
+	struct setup s;
+
+	set_up(&s, 0, false);
+	dm = ibv_alloc_dm(s.ctx, &attr);
+	mw = ibv_alloc_mw(s.pd, IBV_MW_TYPE_2);
+	CHECK(dm && mw);
+	mock.gone = true;
+	CHECK(!ibv_free_dm(dm));
+	CHECK(!ibv_dealloc_mw(mw));
+	mock.gone = false;
+	tear_down(&s);
+}
+
 /* No call to the kernel: its key is known from opening, or there is none. */
 static void null_mr__is_a_key(void)
 {
@@ -814,6 +833,7 @@ int main(void)
 #endif
 	cq_ex__reads_in_place();
 	reg_dmabuf__passes_all();
+	destroy__after_the_device();
 	null_mr__is_a_key();
 	dv_create_qp__type_beats_environment();
 	dv_create_qp__refuses();
