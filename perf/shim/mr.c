@@ -54,6 +54,7 @@ static int register_entry(struct mr_entry *entry, mr_reg_dmabuf reg_dmabuf, stru
 	if (entry->mr) {
 		/* libibverbs puts the offset there; the program expects its address. */
 		entry->mr->addr = (void *)entry->addr;
+		region_registered(entry->region);
 		return 0;
 	}
 	err = errno ? errno : EINVAL;

@@ -228,8 +228,6 @@ static struct region *create(uintptr_t start, uintptr_t end)
 	err = take_place(r);
 	if (err)
 		goto close_dmabuf;
-	if (shim_options.bar_offset != EXPORTER_ANYWHERE)
-		shim_options.bar_offset += r->length;
 	r->next = regions;
 	regions = r;
 	return r;
@@ -274,6 +272,17 @@ struct region *region_get(uintptr_t addr, size_t length)
 	if (r)
 		r->users++;
 	return r;
+}
+
+/**
+ * region_registered - the region stays where it is: the next one goes behind it, in the device
+ * @region: from region_get(), with a registration
+ */
+void region_registered(const struct region *region)
+{
+	if (region->device_offset != EXPORTER_ANYWHERE &&
+	    region->device_offset == shim_options.bar_offset)
+		shim_options.bar_offset += region->length;
 }
 
 /**

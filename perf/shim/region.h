@@ -27,6 +27,7 @@ struct region {
 };
 
 struct region *region_get(uintptr_t addr, size_t length);
+void region_registered(const struct region *region);
 void region_put(struct region *region);
 void region_begin_access(const struct region *region, bool write);
 void region_end_access(const struct region *region, bool write);

@@ -161,6 +161,19 @@ static void refused_by_the_device(void)
 	CHECK(fcntl(fake->fd ? fake->fd : 999, F_GETFD) < 0);
 }
 
+/* BERTH_DMABUF_BAR_OFFSET=1M: who is refused leaves the place to the next. */
+static void refused_takes_no_place(void)
+{
+	char *first = memalign(PAGE, 2 * PAGE), *second = memalign(PAGE, PAGE);
+
+	fake->refuse_dmabuf = true;
+	CHECK(!ibv_reg_mr(&pd, first, 2 * PAGE, access_flags));
+	fake->refuse_dmabuf = false;
+	CHECK(ibv_reg_mr(&pd, first, 2 * PAGE, access_flags));
+	CHECK(ibv_reg_mr(&pd, first, PAGE, access_flags));
+	CHECK(ibv_reg_mr(&pd, second, PAGE, access_flags));
+}
+
 static void small_stays_in_host_memory(void)
 {
 	char *buf = malloc(100);
@@ -261,6 +274,7 @@ static const struct {
 	CASE(wider_registration_is_refused),
 	CASE(unmapped_while_registered),
 	CASE(refused_by_the_device),
+	CASE(refused_takes_no_place),
 	CASE(small_stays_in_host_memory),
 	CASE(shared_memory_is_refused),
 	CASE(hole_is_refused),

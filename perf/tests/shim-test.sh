@@ -67,4 +67,14 @@ else
 	echo "FAIL record_and_dump: $(cat "$dir/log")"
 	failed=1
 fi
+
+run refused_takes_no_place 0 'takes no dma-bufs' refused_takes_no_place BERTH_DMABUF=/dev/null BERTH_DMABUF_BAR_OFFSET=1M \
+	BERTH_DMABUF_LOG="$dir/places"
+places=$(grep -o '"device_offset":[0-9]*' "$dir/places" | cut -d: -f2 | xargs)
+if [[ $places == '1048576 1048576 1056768' ]]; then
+	echo "PASS places"
+else
+	echo "FAIL places: $places"
+	failed=1
+fi
 exit $failed
