@@ -87,7 +87,7 @@ size_t berth_pattern_mismatch(const void *src, size_t length, uint64_t seed, uin
 
 /**
  * berth_pattern_parse_number - read an offset, a length or a seed
- * @text: decimal, 0x hexadecimal or 0 octal, with an optional suffix k, M or G (powers of 1024)
+ * @text: decimal or 0x hexadecimal, with an optional suffix k, M or G (powers of 1024)
  * @value: out
  *
  * Return: 0, or -EINVAL when @text is anything else, -ERANGE when it does not fit 64 bits.
@@ -100,7 +100,7 @@ int berth_pattern_parse_number(const char *text, uint64_t *value)
 	if (!text || *text < '0' || *text > '9')
 		return -EINVAL;
 	errno = 0;
-	*value = strtoull(text, &end, 0);
+	*value = strtoull(text, &end, *text == '0' && (text[1] | 0x20) == 'x' ? 16 : 10);
 	if (errno)
 		return -ERANGE;
 	switch (*end) {

@@ -30,6 +30,9 @@ expect shifted_by_a_word 1 "$tool" check "$f" --length 1000 --seed 42 --offset 2
 expect file_ends 2 "$tool" check "$f" --length 200004 --seed 42 --offset 13
 expect no_file 2 "$tool" check "$dir/none" --length 1 --seed 1
 expect bad_number 2 "$tool" check "$f" --length 1x --seed 1
+expect leading_zero 0 "$tool" check "$f" --length 0200003 --seed 042 --offset 013
+expect hexadecimal 0 "$tool" check "$f" --length 0x30d43 --seed 0X2A --offset 0xd
+expect bare_prefix 2 "$tool" check "$f" --length 0x --seed 1
 expect no_length 2 "$tool" check "$f" --seed 1
 printf '\x00' >"$dir/zero"
 byte=$(od -An -tu1 -j 150000 -N 1 "$f")
