@@ -29,6 +29,8 @@ expect posted_bound 2 'for the modes stream and devmem' --mode=posted --netdev=l
 expect socket_dmabuf 2 'not for the mode socket' --mode=socket --use_dmabuf
 expect socket_device 2 '-d is for' --mode=socket -d berth0
 expect posted_memory 2 'less than one receive' --mode=posted --memory=4k
+expect stream_memory 2 'too much for --mode=stream' --memory=4G
+expect stream_memory_fits 1 'exporter /dev/none' --memory=4294959104 --use_dmabuf=/dev/none
 expect senders_mode 2 '--mode is an option of the receiver' --mode=socket 127.0.0.1
 expect senders_verify 2 '--verify is an option of the receiver' --verify 127.0.0.1
 expect two_addresses 2 '10.0.0.2: one ADDRESS' 10.0.0.1 10.0.0.2

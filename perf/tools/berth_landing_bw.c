@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "../common/pattern.h"
 #include "../common/say.h"
@@ -20,6 +21,7 @@
 #define MAX_SIZE	(UINT64_C(1) << 30)
 #define MAX_MEMORY	(UINT64_C(1) << 36)
 #define MAX_COUNT	(UINT64_C(1) << 32)
+#define MAX_PAGES	(UINT64_C(1) << 20)	/* completions of a CQ */
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -246,6 +248,9 @@ static const char *contradiction(const struct landing_options *opt, const struct
 		return "--use_dmabuf and --memory are not for the mode socket: it reads into host memory";
 	if (opt->mode == LANDING_POSTED && opt->memory < opt->size)
 		return "--memory: less than one receive (-s)";
+	if (opt->mode == LANDING_STREAM &&
+	    opt->memory > (MAX_PAGES - 2) * (uint64_t)sysconf(_SC_PAGESIZE))
+		return "--memory: too much for --mode=stream: a CQ suffices for 2^20 - 2 pages";
 	return NULL;
 }
 
