@@ -16,6 +16,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
 #include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/io.h>
 #include <linux/kref.h>
 #include <linux/miscdevice.h>
@@ -50,6 +51,7 @@ struct bar_buffer {
 	struct bar_device *bar;
 	struct bar_range range;
 	struct dma_buf *dmabuf;
+	struct inode *inode;	/* of the dma-buf, held: user mappings are found by it */
 	struct list_head node;
 };
 
@@ -185,6 +187,7 @@ static void bar_buffer_release(struct dma_buf *dmabuf)
 	bar->used -= buffer->range.length;
 	bar_range_give(&buffer->range);
 	mutex_unlock(&bar->lock);
+	iput(buffer->inode);
 	kfree(buffer);
 	bar_put(bar);
 }
@@ -255,6 +258,8 @@ static struct dma_buf *bar_export(struct bar_device *bar, struct berth_exporter_
 	}
 	kref_get(&bar->refs);
 	buffer->dmabuf = dmabuf;
+	buffer->inode = file_inode(dmabuf->file);
+	ihold(buffer->inode);
 	mutex_lock(&bar->lock);
 	list_add_tail(&buffer->node, &bar->buffers);
 	bar->nbuffers++;
@@ -439,7 +444,7 @@ disable_device:
 	return err;
 }
 
-/* A buffer whose release waits for bar->lock is still whole, so no reference is needed. */
+/* A buffer whose release waits for bar->lock is still whole; its file may have lost its inode. */
 static void bar_evict(struct bar_device *bar)
 {
 	struct bar_buffer *buffer;
@@ -449,7 +454,7 @@ static void bar_evict(struct bar_device *bar)
 	list_for_each_entry(buffer, &bar->buffers, node) {
 		dma_resv_lock(buffer->dmabuf->resv, NULL);
 		dma_buf_move_notify(buffer->dmabuf);
-		unmap_mapping_range(buffer->dmabuf->file->f_mapping, 0, 0, 1);
+		unmap_mapping_range(buffer->inode->i_mapping, 0, 0, 1);
 		dma_resv_unlock(buffer->dmabuf->resv);
 	}
 	mutex_unlock(&bar->lock);
