@@ -11,7 +11,7 @@
  *
  * Registrations inside one region share its dma-buf. One that covers more than an existing region
  * is refused: a dma-buf cannot be swapped under a live registration, and a registration cannot
- * span two.
+ * span two. Memory that the program has mapped over a region is not in it: it gets one of its own.
  *
  * All functions run under the lock of mr.c, region_forget_in_child() in the only thread of a child.
  */
@@ -191,16 +191,57 @@ static void give_place_back(const struct region *region)
 		    strerror(-err));
 }
 
-/* Finds a region that holds [start, end). *clash is set when one overlaps without holding it. */
+struct presence {
+	struct stat ours;
+	uintptr_t next;
+	bool some, all;
+};
+
+static int note_presence(const struct maps_range *range, void *arg)
+{
+	struct presence *p = arg;
+	bool is_ours = range->dev == p->ours.st_dev && range->inode == p->ours.st_ino;
+
+	p->some |= is_ours;
+	p->all &= is_ours && range->start == p->next;
+	p->next = range->end;
+	return 0;
+}
+
+/* Where is the dma-buf still? The program may have unmapped it, and got other memory there. */
+static void look_for(const struct region *r, uintptr_t start, uintptr_t end, bool *some, bool *all)
+{
+	struct presence p = { .next = start, .all = true };
+
+	if (fstat(r->fd, &p.ours) || maps_walk(start, end, note_presence, &p)) {
+		*some = true;
+		*all = false;
+		return;
+	}
+	*some = p.some;
+	*all = p.all && p.next == end;
+}
+
+/*
+ * Finds a region that holds [start, end), and is there. *clash is set when one overlaps otherwise;
+ * one whose addresses have come to be other memory altogether is none of it.
+ */
 static struct region *find(uintptr_t start, uintptr_t end, struct region **clash)
 {
+	uintptr_t from, to;
 	struct region *r;
+	bool some, all;
 
 	*clash = NULL;
 	for (r = regions; r; r = r->next) {
-		if (r->start <= start && end <= r->start + r->length)
+		from = start > r->start ? start : r->start;
+		to = end < r->start + r->length ? end : r->start + r->length;
+		if (from >= to)
+			continue;
+		look_for(r, from, to, &some, &all);
+		if (all && from == start && to == end)
 			return r;
-		if (start < r->start + r->length && r->start < end)
+		if (some)
 			*clash = r;
 	}
 	return NULL;

@@ -150,6 +150,37 @@ static void unmapped_while_registered(void)
 	CHECK(mprotect(buf + PAGE, PAGE, PROT_READ) && errno == ENOMEM);
 }
 
+/* Other memory at the same place, of the same size or larger, gets a dma-buf of its own. */
+static void mapped_anew_while_registered(void)
+{
+	char *buf = private_memory(NULL, 4 * PAGE);
+	struct ibv_mr *old = ibv_reg_mr(&pd, buf, 2 * PAGE, access_flags), *fresh;
+
+	CHECK(old);
+	private_memory(buf, 4 * PAGE);
+	fresh = ibv_reg_mr(&pd, buf, 2 * PAGE, access_flags);
+	CHECK(fresh && fake->allocated == 2 && in_dmabuf(buf));
+	private_memory(buf, 4 * PAGE);
+	fresh = ibv_reg_mr(&pd, buf, 4 * PAGE, access_flags);
+	CHECK(fresh && fake->allocated == 3 && in_dmabuf(buf + 3 * PAGE));
+	buf[0] = 'f';
+	CHECK(!ibv_dereg_mr(old));
+	CHECK(in_dmabuf(buf) && buf[0] == 'f');
+	CHECK(!ibv_dereg_mr(fresh) && !in_dmabuf(buf) && buf[0] == 'f');
+}
+
+/* The same where a part of the old memory is still there. */
+static void mapped_anew_in_part(void)
+{
+	char *buf = private_memory(NULL, 4 * PAGE);
+
+	CHECK(ibv_reg_mr(&pd, buf, 4 * PAGE, access_flags));
+	private_memory(buf, PAGE);
+	CHECK(!ibv_reg_mr(&pd, buf, 2 * PAGE, access_flags) && errno == EBUSY);
+	CHECK(ibv_reg_mr(&pd, buf, PAGE, access_flags) && fake->allocated == 2);
+	CHECK(ibv_reg_mr(&pd, buf + PAGE, PAGE, access_flags) && fake->allocated == 2);
+}
+
 static void refused_by_the_device(void)
 {
 	char *buf = memalign(PAGE, 2 * PAGE);
@@ -273,6 +304,8 @@ static const struct {
 	CASE(overlapping_registrations_share),
 	CASE(wider_registration_is_refused),
 	CASE(unmapped_while_registered),
+	CASE(mapped_anew_while_registered),
+	CASE(mapped_anew_in_part),
 	CASE(refused_by_the_device),
 	CASE(refused_takes_no_place),
 	CASE(small_stays_in_host_memory),

@@ -29,10 +29,11 @@ run() {
 
 # /dev/null is a device that opens; the fake answers the requests made to it.
 for case in aligned_buffer_keeps_content heap_buffer_keeps_neighbours overlapping_registrations_share \
-	    unmapped_while_registered child_has_its_own_copy; do
+	    unmapped_while_registered mapped_anew_while_registered child_has_its_own_copy; do
 	run $case 0 '' $case BERTH_DMABUF=/dev/null
 done
 run wider_registration_is_refused 0 'shares pages with a live registration' wider_registration_is_refused BERTH_DMABUF=/dev/null
+run mapped_anew_in_part 0 'shares pages with a live registration' mapped_anew_in_part BERTH_DMABUF=/dev/null
 run refused_by_the_device 0 'takes no dma-bufs' refused_by_the_device BERTH_DMABUF=/dev/null
 run small_stays_in_host_memory 0 'stay in host memory' small_stays_in_host_memory BERTH_DMABUF=/dev/null
 run shared_memory_is_refused 0 'is shared memory' shared_memory_is_refused BERTH_DMABUF=/dev/null
