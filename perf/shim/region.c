@@ -19,6 +19,7 @@
 #include "region.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -67,6 +68,22 @@ static int check_range(const struct maps_range *range, void *arg)
 	return 0;
 }
 
+/* The stack that this function runs on: but for the main thread's, stacks have no name. */
+static bool on_own_stack(uintptr_t start, uintptr_t end)
+{
+	pthread_attr_t attr;
+	bool overlaps = false;
+	size_t size;
+	void *low;
+
+	if (pthread_getattr_np(pthread_self(), &attr))
+		return false;
+	if (!pthread_attr_getstack(&attr, &low, &size))
+		overlaps = start < (uintptr_t)low + size && (uintptr_t)low < end;
+	pthread_attr_destroy(&attr);
+	return overlaps;
+}
+
 /* May [start, end) be replaced? Returns 0, or a negative errno after one line. */
 static int check_replaceable(uintptr_t start, uintptr_t end, int *prot)
 {
@@ -76,6 +93,11 @@ static int check_replaceable(uintptr_t start, uintptr_t end, int *prot)
 	};
 	int err;
 
+	if (on_own_stack(start, end)) {
+		say("memory at %#lx is a stack: it cannot be replaced while it is in use",
+		    (unsigned long)start);
+		return -EOPNOTSUPP;
+	}
 	err = maps_walk(start, end, check_range, &check);
 	if (!err && check.next != end)
 		err = -EFAULT;

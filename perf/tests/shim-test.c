@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -222,6 +223,27 @@ static void shared_memory_is_refused(void)
 	CHECK(!fake->allocated && !fake->host_mrs);
 }
 
+static void register_own_stack(void)
+{
+	char buf[3 * PAGE] = { 0 };
+
+	CHECK(!ibv_reg_mr(&pd, buf, sizeof(buf), access_flags) && errno == EOPNOTSUPP);
+	CHECK(!fake->allocated && !fake->host_mrs);
+}
+
+static void *in_thread(void *arg)
+{
+	register_own_stack();
+	return arg;
+}
+
+static void threads_stack_is_refused(void)
+{
+	pthread_t thread;
+
+	CHECK(!pthread_create(&thread, NULL, in_thread, NULL) && !pthread_join(thread, NULL));
+}
+
 static void hole_is_refused(void)
 {
 	char *buf = private_memory(NULL, 3 * PAGE);
@@ -310,6 +332,8 @@ static const struct {
 	CASE(refused_takes_no_place),
 	CASE(small_stays_in_host_memory),
 	CASE(shared_memory_is_refused),
+	CASE(register_own_stack),
+	CASE(threads_stack_is_refused),
 	CASE(hole_is_refused),
 	CASE(child_has_its_own_copy),
 	CASE(pattern_at_rtr),

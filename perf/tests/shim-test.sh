@@ -37,6 +37,8 @@ run mapped_anew_in_part 0 'shares pages with a live registration' mapped_anew_in
 run refused_by_the_device 0 'takes no dma-bufs' refused_by_the_device BERTH_DMABUF=/dev/null
 run small_stays_in_host_memory 0 'stay in host memory' small_stays_in_host_memory BERTH_DMABUF=/dev/null
 run shared_memory_is_refused 0 'is shared memory' shared_memory_is_refused BERTH_DMABUF=/dev/null
+run register_own_stack 0 'is a stack' register_own_stack BERTH_DMABUF=/dev/null
+run threads_stack_is_refused 0 'is a stack' threads_stack_is_refused BERTH_DMABUF=/dev/null
 run pattern_at_rtr 0 '' pattern_at_rtr BERTH_DMABUF=/dev/null BERTH_DMABUF_PATTERN=5
 run heap_after_enotty 0 '' one_registration BERTH_DMABUF=/dev/null FAKE_REFUSE_BERTH=1
 run alloc_fails 3 'no dma-buf of 8192 bytes' one_registration BERTH_DMABUF=/dev/null FAKE_REFUSE_BERTH=1 FAKE_FAIL_ALLOC=1
