@@ -141,14 +141,21 @@ int mr_deregister(mr_dereg dereg, struct ibv_mr *mr)
 void mr_fill_all(void)
 {
 	struct mr_entry *e;
+	uint8_t *view;
 
 	pthread_mutex_lock(&lock);
 	for (e = entries; e; e = e->next) {
 		if (e->filled)
 			continue;
+		/* At its address the program may only read, or may have unmapped it. */
+		view = region_view(e->region);
+		if (!view)
+			continue;
 		region_begin_access(e->region, true);
-		berth_pattern_fill((void *)e->addr, e->length, shim_options.seed, 0);
+		berth_pattern_fill(view + (e->addr - e->region->start), e->length,
+				   shim_options.seed, 0);
 		region_end_access(e->region, true);
+		region_unview(e->region, view);
 		e->filled = true;
 		record_filled(e);
 	}

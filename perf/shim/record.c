@@ -111,7 +111,8 @@ void record_dump(const struct mr_entry *entry)
 {
 	static unsigned int count;
 	char path[4096];
-	int fd, err, n;
+	int fd, err = 0, n;
+	char *view;
 
 	if (!shim_options.dump)
 		return;
@@ -127,9 +128,13 @@ void record_dump(const struct mr_entry *entry)
 		say("%s: %s", path, strerror(errno));
 		return;
 	}
-	region_begin_access(entry->region, false);
-	err = write_all(fd, (const char *)entry->addr, entry->length);
-	region_end_access(entry->region, false);
+	view = region_view(entry->region);
+	if (view) {
+		region_begin_access(entry->region, false);
+		err = write_all(fd, view + (entry->addr - entry->region->start), entry->length);
+		region_end_access(entry->region, false);
+		region_unview(entry->region, view);
+	}
 	if (close(fd) && !err)
 		err = -errno;
 	if (err)

@@ -137,25 +137,49 @@ void region_end_access(const struct region *region, bool write)
 	sync_access(region->fd, DMA_BUF_SYNC_END | (write ? DMA_BUF_SYNC_RW : DMA_BUF_SYNC_READ));
 }
 
+/**
+ * region_view - map the dma-buf another time
+ * @region: to map
+ *
+ * Whatever the program has at the region's addresses, and may do with it.
+ *
+ * Return: the first page, readable and writable, for region_unview(), or NULL with errno set after
+ * one line.
+ */
+void *region_view(const struct region *region)
+{
+	void *view = mmap(NULL, region->length, PROT_READ | PROT_WRITE, MAP_SHARED, region->fd, 0);
+
+	if (view != MAP_FAILED)
+		return view;
+	say("exporter %s: its dma-buf cannot be mapped: %s", shim_options.exporter.name,
+	    strerror(errno));
+	return NULL;
+}
+
+/**
+ * region_unview - the end of region_view()
+ * @region: that was mapped
+ * @view: where
+ */
+void region_unview(const struct region *region, void *view)
+{
+	munmap(view, region->length);
+}
+
 /* Copies the pages into the dma-buf and maps it over them. Says one line on failure. */
 static int take_place(const struct region *region)
 {
-	void *view, *place;
+	void *view = region_view(region), *place;
 
-	view = mmap(NULL, region->length, PROT_READ | PROT_WRITE, MAP_SHARED, region->fd, 0);
-	if (view == MAP_FAILED) {
-		int err = -errno;
-
-		say("exporter %s: its dma-buf cannot be mapped: %s", shim_options.exporter.name,
-		    strerror(-err));
-		return err;
-	}
+	if (!view)
+		return -errno;
 	region_begin_access(region, true);
 	memcpy(view, (void *)region->start, region->length);
 	place = mmap((void *)region->start, region->length, region->prot, MAP_SHARED | MAP_FIXED,
 		     region->fd, 0);
 	region_end_access(region, true);
-	munmap(view, region->length);
+	region_unview(region, view);
 	if (place == MAP_FAILED) {
 		int err = -errno;
 

@@ -29,6 +29,8 @@ struct region {
 struct region *region_get(uintptr_t addr, size_t length);
 void region_registered(const struct region *region);
 void region_put(struct region *region);
+void *region_view(const struct region *region);
+void region_unview(const struct region *region, void *view);
 void region_begin_access(const struct region *region, bool write);
 void region_end_access(const struct region *region, bool write);
 void region_forget_in_child(void);

@@ -298,6 +298,23 @@ static void pattern_at_rtr(void)
 	CHECK(!ibv_dereg_mr(mr) && !fake->syncs);
 }
 
+/* The same where the program may only read, and where it has unmapped the memory meanwhile. */
+static void pattern_in_readonly(void)
+{
+	uint8_t *buf = private_memory(NULL, 2 * PAGE), *gone = private_memory(NULL, PAGE);
+	struct ibv_qp_attr attr = { .qp_state = IBV_QPS_RTR };
+	struct ibv_mr *mr, *gone_mr;
+
+	CHECK(!mprotect(buf, 2 * PAGE, PROT_READ));
+	mr = ibv_reg_mr(&pd, buf + 8, PAGE, access_flags);
+	gone_mr = ibv_reg_mr(&pd, gone, PAGE, access_flags);
+	CHECK(mr && gone_mr && !munmap(gone, PAGE));
+	ibv_modify_qp(NULL, &attr, IBV_QP_STATE);
+	CHECK(berth_pattern_mismatch(buf + 8, PAGE, 5, 0) == PAGE);
+	CHECK(!buf[7] && !buf[PAGE + 8]);
+	CHECK(!ibv_dereg_mr(gone_mr) && !ibv_dereg_mr(mr) && !fake->syncs);
+}
+
 /* For BERTH_DMABUF_LOG and _DUMP, and failures whose lines the script looks at. */
 static void one_registration(void)
 {
@@ -337,6 +354,7 @@ static const struct {
 	CASE(hole_is_refused),
 	CASE(child_has_its_own_copy),
 	CASE(pattern_at_rtr),
+	CASE(pattern_in_readonly),
 	CASE(one_registration),
 };
 

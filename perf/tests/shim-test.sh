@@ -40,6 +40,13 @@ run shared_memory_is_refused 0 'is shared memory' shared_memory_is_refused BERTH
 run register_own_stack 0 'is a stack' register_own_stack BERTH_DMABUF=/dev/null
 run threads_stack_is_refused 0 'is a stack' threads_stack_is_refused BERTH_DMABUF=/dev/null
 run pattern_at_rtr 0 '' pattern_at_rtr BERTH_DMABUF=/dev/null BERTH_DMABUF_PATTERN=5
+run pattern_in_readonly 0 '' pattern_in_readonly BERTH_DMABUF=/dev/null BERTH_DMABUF_PATTERN=5 BERTH_DMABUF_DUMP="$dir/seen"
+if [[ $(wc -c <"$dir/seen") -eq 4096 && $(wc -c <"$dir/seen.1") -eq 4096 ]] && cmp -s "$dir/seen" "$dir/seen.1"; then
+	echo "PASS dump_of_unmapped"
+else
+	echo "FAIL dump_of_unmapped"
+	failed=1
+fi
 run heap_after_enotty 0 '' one_registration BERTH_DMABUF=/dev/null FAKE_REFUSE_BERTH=1
 run alloc_fails 3 'no dma-buf of 8192 bytes' one_registration BERTH_DMABUF=/dev/null FAKE_REFUSE_BERTH=1 FAKE_FAIL_ALLOC=1
 run no_such_device 3 'No such file' one_registration BERTH_DMABUF=/dev/no-such-exporter
