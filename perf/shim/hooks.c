@@ -40,18 +40,19 @@ static struct {
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void find_real(void)
+static void prepare(void)
 {
+	shim_options_load();
 	*(void **)&real.reg_mr_iova2 = dlvsym(RTLD_NEXT, "ibv_reg_mr_iova2", "IBVERBS_1.8");
 	*(void **)&real.reg_dmabuf_mr = dlvsym(RTLD_NEXT, "ibv_reg_dmabuf_mr", "IBVERBS_1.12");
 	*(void **)&real.dereg_mr = dlvsym(RTLD_NEXT, "ibv_dereg_mr", "IBVERBS_1.1");
 	*(void **)&real.modify_qp = dlvsym(RTLD_NEXT, "ibv_modify_qp", "IBVERBS_1.1");
 }
 
-/* Are the real verbs there? Says which library is missing otherwise. */
+/* Are the real verbs there? Says which library is missing otherwise. Reads the options first. */
 static int have_real(void)
 {
-	pthread_once(&once, find_real);
+	pthread_once(&once, prepare);
 	if (real.reg_mr_iova2 && real.reg_dmabuf_mr && real.dereg_mr && real.modify_qp)
 		return 1;
 	say("libibverbs without ibv_reg_dmabuf_mr: install libibverbs1 of rdma-core 34 or later");
@@ -118,6 +119,5 @@ EXPORTED int ibv_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int attr
 static void __attribute__((constructor)) setup(void)
 {
 	say_name("libberth-dmabuf");
-	shim_options_load();
 	mr_setup();
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 /*
- * The shim's options, read from the environment once, in the library's constructor, before the
- * program's main().
+ * The shim's options, read from the environment once, at the first verb that comes to the shim.
  *
  * Afterwards they are only read, but for @bar_offset, which advances under the lock of mr.c. A
  * value that makes no sense does not end the program (which may be a shell that merely inherits
- * the variables): it is told in one line at the first registration, and registrations fail.
+ * the variables, and hears nothing as it calls no verb): it is told in one line then, and
+ * registrations fail.
  */
 #include "options.h"
 
@@ -41,7 +41,7 @@ static const char *text_or_null(const char *variable)
 /**
  * shim_options_load - read the environment
  *
- * Context: the constructor; the only writer of most of @shim_options.
+ * Context: under pthread_once(); the only writer of most of @shim_options.
  */
 void shim_options_load(void)
 {

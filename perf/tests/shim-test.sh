@@ -67,6 +67,14 @@ for bad in BERTH_DMABUF=nonsense "BERTH_DMABUF=/dev/null BERTH_DMABUF_PATTERN=x"
 	fi
 done
 
+# A program that calls no verb hears nothing of it.
+if env BERTH_DMABUF=nonsense BERTH_DMABUF_PATTERN=x LD_PRELOAD="$shim:$fake" true 2>"$dir/err" && [[ ! -s $dir/err ]]; then
+	echo "PASS silent_without_verbs"
+else
+	echo "FAIL silent_without_verbs: $(cat "$dir/err")"
+	failed=1
+fi
+
 # The record points at the registration in the device's memory, the dump holds its content.
 run record 0 '' one_registration BERTH_DMABUF=/dev/null BERTH_DMABUF_BAR_OFFSET=1M \
 	BERTH_DMABUF_LOG="$dir/log" BERTH_DMABUF_DUMP="$dir/dump"
