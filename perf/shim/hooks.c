@@ -9,6 +9,10 @@
  * registration that should be in a dma-buf and cannot be fails; it never becomes one of host
  * memory, except below BERTH_DMABUF_MIN bytes, which is told.
  *
+ * ibv_reg_mr_ex, of rdma-core 59 and later, takes a structure that says what is registered, and is
+ * not replaced: it is answered with EOPNOTSUPP, on which programs fall back to the others, as
+ * perftest does.
+ *
  * ibv_modify_qp is the moment of the pattern: perftest writes random bytes into its buffers after
  * registering them, and before it connects. Callable from any thread; the lists and their lock
  * are in mr.c.
@@ -17,6 +21,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <infiniband/verbs.h>
@@ -30,11 +35,16 @@
 
 #define EXPORTED __attribute__((visibility("default")))
 
+/* Where libibverbs is older than the verb, its header has neither. */
+struct ibv_mr_init_attr;
+struct ibv_mr *ibv_reg_mr_ex(struct ibv_pd *pd, struct ibv_mr_init_attr *attr);
+
 static struct {
 	struct ibv_mr *(*reg_mr_iova2)(struct ibv_pd *pd, void *addr, size_t length, uint64_t iova,
 				       unsigned int access);
 	mr_reg_dmabuf reg_dmabuf_mr;
 	mr_dereg dereg_mr;
+	struct ibv_mr *(*reg_mr_ex)(struct ibv_pd *pd, struct ibv_mr_init_attr *attr);
 	int (*modify_qp)(struct ibv_qp *qp, struct ibv_qp_attr *attr, int attr_mask);
 } real;
 
@@ -47,6 +57,7 @@ static void prepare(void)
 	*(void **)&real.reg_dmabuf_mr = dlvsym(RTLD_NEXT, "ibv_reg_dmabuf_mr", "IBVERBS_1.12");
 	*(void **)&real.dereg_mr = dlvsym(RTLD_NEXT, "ibv_dereg_mr", "IBVERBS_1.1");
 	*(void **)&real.modify_qp = dlvsym(RTLD_NEXT, "ibv_modify_qp", "IBVERBS_1.1");
+	*(void **)&real.reg_mr_ex = dlvsym(RTLD_NEXT, "ibv_reg_mr_ex", "IBVERBS_1.15");
 }
 
 /* Are the real verbs there? Says which library is missing otherwise. Reads the options first. */
@@ -95,6 +106,20 @@ EXPORTED struct ibv_mr *ibv_reg_mr_iova2(struct ibv_pd *pd, void *addr, size_t l
 					 uint64_t iova, unsigned int access)
 {
 	return reg(pd, addr, length, iova, access);
+}
+
+EXPORTED struct ibv_mr *ibv_reg_mr_ex(struct ibv_pd *pd, struct ibv_mr_init_attr *attr)
+{
+	static bool told;
+
+	if (!have_real())
+		return NULL;
+	if (!shim_options.active && real.reg_mr_ex)
+		return real.reg_mr_ex(pd, attr);
+	if (shim_options.active && !__atomic_exchange_n(&told, true, __ATOMIC_RELAXED))
+		say("ibv_reg_mr_ex is refused: programs have to fall back to ibv_reg_mr");
+	errno = EOPNOTSUPP;
+	return NULL;
 }
 
 EXPORTED int ibv_dereg_mr(struct ibv_mr *mr)

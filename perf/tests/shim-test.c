@@ -315,6 +315,24 @@ static void pattern_in_readonly(void)
 	CHECK(!ibv_dereg_mr(gone_mr) && !ibv_dereg_mr(mr) && !fake->syncs);
 }
 
+/* The verb of newer libibverbs: with BERTH_DMABUF it must not come to register host memory. */
+static void extended_registration(void)
+{
+	struct ibv_mr *(*reg_mr_ex)(struct ibv_pd *pd, void *attr);
+	int i;
+
+	*(void **)&reg_mr_ex = dlvsym(RTLD_DEFAULT, "ibv_reg_mr_ex", "IBVERBS_1.15");
+	CHECK(reg_mr_ex);
+	if (!getenv("BERTH_DMABUF")) {
+		struct ibv_mr *mr = reg_mr_ex(&pd, NULL);
+
+		CHECK(mr && fake->host_mrs == 1 && !ibv_dereg_mr(mr));
+		return;
+	}
+	for (i = 0; i < 2; i++)
+		CHECK(!reg_mr_ex(&pd, NULL) && errno == EOPNOTSUPP && !fake->host_mrs);
+}
+
 /* For BERTH_DMABUF_LOG and _DUMP, and failures whose lines the script looks at. */
 static void one_registration(void)
 {
@@ -355,6 +373,7 @@ static const struct {
 	CASE(child_has_its_own_copy),
 	CASE(pattern_at_rtr),
 	CASE(pattern_in_readonly),
+	CASE(extended_registration),
 	CASE(one_registration),
 };
 

@@ -47,6 +47,8 @@ else
 	echo "FAIL dump_of_unmapped"
 	failed=1
 fi
+run extended_registration 0 'ibv_reg_mr_ex is refused' extended_registration BERTH_DMABUF=/dev/null
+run extended_without_dmabuf 0 "" extended_registration
 run heap_after_enotty 0 '' one_registration BERTH_DMABUF=/dev/null FAKE_REFUSE_BERTH=1
 run alloc_fails 3 'no dma-buf of 8192 bytes' one_registration BERTH_DMABUF=/dev/null FAKE_REFUSE_BERTH=1 FAKE_FAIL_ALLOC=1
 run no_such_device 3 'No such file' one_registration BERTH_DMABUF=/dev/no-such-exporter
