@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -335,6 +336,14 @@ static void srq(const void *unused __attribute__((unused)))
 	CHECK(waited < 1500, "5 receives were found after %llu ms", (unsigned long long)waited);
 }
 
+/* KASAN keeps what was freed for a while, and the allocator counts it. */
+static bool skbs_are_counted(void)
+{
+	const char *flavour = getenv("BERTH_FLAVOUR");
+
+	return !flavour || strcmp(flavour, "debug");
+}
+
 /* How many skbs there are, as far as the allocator tells. */
 static long skbs(void)
 {
@@ -370,7 +379,7 @@ static void dribbled(const void *unused __attribute__((unused)))
 		peer_say(v.sock, bytes + i, 1);
 	vt_sleep_ms(100);
 	more = skbs() - before;
-	CHECK(more < 3000, "%ld skbs more for %zu packets of a byte", more, n);
+	CHECK(more < 3000 || !skbs_are_counted(), "%ld skbs more for %zu packets of a byte", more, n);
 	answer(&v, id, 500);
 	vt_expect_wc(&v.ep, v.ep.scq, 1, IBV_WC_SUCCESS, "a READ behind a SEND that waits", NULL);
 	vt_buf_expect_copy(v.buf, 0, 500, v.src, 0, "a READ");
