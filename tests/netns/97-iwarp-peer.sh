@@ -61,8 +61,11 @@ closing() { ip netns exec tb ss -Htano state fin-wait-1 "dport = :$port"; }
 is_closing() { [[ $(closing) ]]; }
 given_up() { ! is_closing; }
 if modprobe -q sch_netem; then
+	# As long as it takes to look, which is seconds on the debug kernel.
+	retries=1
+	! debug_kernel || retries=6
 	before_retries=$(ip netns exec tb sysctl -n net.ipv4.tcp_orphan_retries)
-	ip netns exec tb sysctl -qw net.ipv4.tcp_orphan_retries=1
+	ip netns exec tb sysctl -qw net.ipv4.tcp_orphan_retries=$retries
 	ip netns exec ta rping -s -a $four -p $port >/dev/null 2>&1 & server=$!
 	await_listener rping
 	ip netns exec tb rping -c -a $four -p $port >/dev/null 2>&1 & client=$!
