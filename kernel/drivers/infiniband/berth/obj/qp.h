@@ -88,6 +88,12 @@ static inline struct berth_qp *berth_qp(struct ib_qp *ib)
 	return container_of(ib, struct berth_ibqp, ib)->qp;
 }
 
+/* The process that posts to an SRQ, or returns chunks of an area, does not tell, whatever it is asked for. */
+static inline bool berth_receives_come_silently(const struct berth_qp *qp)
+{
+	return qp->srq || qp->rq.area;
+}
+
 int berth_qp_create(struct ib_qp *ib, struct ib_qp_init_attr *init, struct ib_udata *udata);
 int berth_qp_modify(struct ib_qp *ib, struct ib_qp_attr *attr, int mask, struct ib_udata *udata);
 int berth_qp_query(struct ib_qp *ib, struct ib_qp_attr *attr, int mask,

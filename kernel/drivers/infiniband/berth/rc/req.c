@@ -52,7 +52,8 @@ static void arm(struct berth_sq *sq, unsigned long when)
 
 /*
  * What was acknowledged before is acknowledged again: the peer is there, and busy with copies. More of them would
- * only keep it longer from what it has not answered yet, so the clock starts anew; retries stay used up.
+ * only keep it longer from what it has not answered yet, so the clock starts anew; retries stay used up. So it does where
+ * the peer need not answer.
  */
 void berth_req_heard(struct berth_qp *qp)
 {
@@ -265,13 +266,9 @@ void berth_req_timer(struct timer_list *timer)
 		return;
 	}
 	if (outstanding(sq) && sq->timeout) {
-		bool overdue = time_after_eq(jiffies, sq->deadline);
-
-		if (overdue && waits_at_una(qp)) {
-			sq->deadline = jiffies + sq->patience;
-			overdue = false;
-		}
-		if (overdue)
+		if (time_after_eq(jiffies, sq->deadline) && waits_at_una(qp))
+			berth_req_heard(qp);
+		if (time_after_eq(jiffies, sq->deadline))
 			timed_out(qp);
 		else
 			arm(sq, sq->deadline);

@@ -98,12 +98,6 @@ static struct berth_term_error error_of(struct berth_qp *qp, const struct berth_
 	return error;
 }
 
-/* The process that posts to an SRQ, or returns chunks of an area, does not tell. */
-static bool receives_come_silently(const struct berth_qp *qp)
-{
-	return qp->srq || qp->rq.area;
-}
-
 /* Look again when the process has posted receives, or after a while. */
 static void wait_for_receive(struct berth_conn *conn)
 {
@@ -114,7 +108,7 @@ static void wait_for_receive(struct berth_conn *conn)
 	if (!conn->rnr_told && !berth_conn_is_iw(conn))
 		conn->tell_rnr = true;
 	conn->rnr_told = true;
-	berth_runner_again(&conn->runner, receives_come_silently(qp) ? min(pause, BERTH_SILENT_POLL) : pause);
+	berth_runner_again(&conn->runner, berth_receives_come_silently(qp) ? min(pause, BERTH_SILENT_POLL) : pause);
 }
 
 static int refuse(struct berth_conn *conn, const struct berth_ddp *seg, enum berth_rsp_result result)
@@ -163,7 +157,7 @@ static enum berth_rsp_result take_receive(struct berth_conn *conn)
 	enum berth_rsp_result result = berth_rsp_take(qp);
 	bool asked = conn->rnr_told;
 
-	if (result == BERTH_RSP_RNR && !receives_come_silently(qp)) {
+	if (result == BERTH_RSP_RNR && !berth_receives_come_silently(qp)) {
 		/* What was posted before the process sees this is seen now. */
 		berth_qp_ask_for_doorbell(qp, true);
 		asked = true;
@@ -172,7 +166,7 @@ static enum berth_rsp_result take_receive(struct berth_conn *conn)
 	if (!result && asked) {
 		conn->rnr_told = false;
 		conn->tell_rnr = false;
-		if (!receives_come_silently(qp))
+		if (!berth_receives_come_silently(qp))
 			berth_qp_ask_for_doorbell(qp, false);
 	}
 	return result;

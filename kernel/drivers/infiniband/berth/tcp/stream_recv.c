@@ -33,7 +33,7 @@ static int hold_receive(struct berth_socket *s)
 {
 	struct berth_qp *qp = s->qp;
 	struct berth_rq *rq = &qp->rq;
-	const bool silent = qp->srq || rq->area;
+	const bool silent = berth_receives_come_silently(qp);
 	enum berth_rsp_result result;
 
 	if (!berth_qp_responds(qp) || READ_ONCE(qp->failed))
@@ -48,7 +48,6 @@ static int hold_receive(struct berth_socket *s)
 		result = berth_rsp_take(qp);
 	}
 	if (result == BERTH_RSP_RNR) {
-		/* The process that posts to an SRQ, or returns chunks of an area, does not tell. */
 		if (silent)
 			berth_runner_again(&s->runner, rq->area ? 1 : BERTH_SILENT_POLL);
 		return -EAGAIN;
